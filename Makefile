@@ -1,0 +1,58 @@
+# What people do with this checkout. Each target makes the environment it needs in .venv, once.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test bench lint guest clean
+
+VENV := .venv
+BIN  := $(VENV)/bin
+# The first interpreter found that is new enough; `make PYTHON=/path/to/python3` chooses another.
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11 python, \
+            $(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+
+help: ## say what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.lab ## boot Debian in the quickstart notebook, headless; results in build/demo/
+	$(BIN)/python notebooks/run.py
+
+lab: $(VENV)/.lab ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/01-quickstart.ipynb
+
+test: lint ## lint, then the whole test suite
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/.dev ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev ## the tables of benchmarks/README.md, measured here
+	$(BIN)/python benchmarks/cpu.py
+	$(BIN)/python benchmarks/boot.py
+	$(BIN)/python benchmarks/idle.py
+
+guest: $(VENV)/.dev ## rebuild the embedded guest, vnb/guest/labos.elf
+	$(BIN)/python -m vnb.guest.build
+
+clean: ## remove what make made (the download cache of guest images stays)
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find vnb tests benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamps: an environment is made again only when pyproject.toml has changed.
+$(VENV)/.python:
+	@test -n "$(PYTHON)" || { echo "vnb needs Python 3.11 or newer, and found none on PATH." \
+	  "Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "vnb needs Python 3.11 or newer; $(PYTHON) is older or does not run." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module." \
+	  "On Debian and Ubuntu it comes with the python3-venv package." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.lab $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(VENV)/.python
+	@echo "Installing vnb and what its [$*] extra needs into $(VENV) (once; some minutes)"
+	@$(BIN)/python -m pip install --quiet --editable '.[$*]' || { \
+	  echo "pip could not install vnb's dependencies (its own message is above)." \
+	  "Can this machine reach a Python package index?" >&2; exit 1; }
+	@touch $@
