@@ -1,0 +1,158 @@
+"""What can run a kernel of ours: vnb's engines, QEMU, unicorn and the host, behind one word.
+
+Every RISC-V target runs the same ELF file on the same board: it prints a result, the time by the
+board's own 10 MHz clock and the retired instructions over the UART, and powers off.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SOURCES = Path(__file__).with_name("kernels")
+BUILT = Path(__file__).parents[1] / "build" / "kernels"
+KERNELS = (
+    "integer", "sieve", "sha256", "interpreter", "fib",
+    "matrix", "mandelbrot", "nbody", "memcpy", "chase",
+)  # fmt: skip
+
+UART, POWER, MTIME = 0x1000_0000, 0x0010_0000, 0x0200_BFF8
+RAM, RAM_SIZE = 0x8000_0000, 128 << 20
+TICK = 1e-7  # seconds, of the board's clock
+LIMIT = 300  # seconds, for any one run
+
+WARNINGS = ["-Wall", "-Wextra"]
+OPTIMISE = ["-O2", "-ffp-contract=off", "-fno-math-errno", "-fomit-frame-pointer"]
+BARE = ["-ffreestanding", "-nostdlib", "-static", "-Wl,-T,board.ld"]
+RISCV = ["--target=riscv64-freestanding-none", "-mcpu=baseline_rv64", "-mcmodel=medany"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one kernel."""
+
+    result: int
+    seconds: float
+    instructions: int
+
+    @classmethod
+    def parse(cls, line: str) -> Run:
+        result, ticks, instructions = (int(word, 16) for word in line.split())
+        return cls(result, ticks * TICK, instructions)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something that runs kernels; `missing` says in words why it cannot here."""
+
+    name: str
+    run: Callable[[str], Run]
+    missing: str | None = None
+    counts: bool = False  # whether its count of retired instructions is one
+
+
+@functools.cache
+def guest_program(kernel: str) -> Path:
+    """The kernel as an ELF file for the board, built by ziglang's C compiler."""
+    elf = BUILT / f"{kernel}.elf"
+    BUILT.mkdir(parents=True, exist_ok=True)
+    compiler = [sys.executable, "-m", "ziglang", "cc", *OPTIMISE, *WARNINGS, *RISCV, *BARE]
+    sources = ["start.S", "board.c", f"{kernel}.c"]
+    subprocess.run([*compiler, *sources, "-o", str(elf)], cwd=SOURCES, check=True)
+    return elf
+
+
+@functools.cache
+def native_program(kernel: str) -> Path:
+    """The kernel as a program of the host, built by the host's `cc`."""
+    program = BUILT / f"{kernel}.native"
+    BUILT.mkdir(parents=True, exist_ok=True)
+    command = ["cc", *OPTIMISE, *WARNINGS, "native.c", f"{kernel}.c", "-o", str(program)]
+    subprocess.run(command, cwd=SOURCES, check=True)
+    return program
+
+
+def _output(command: list[str]) -> Run:
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=LIMIT, stdin=subprocess.DEVNULL
+    )
+    return Run.parse(done.stdout)
+
+
+def run_native(kernel: str) -> Run:
+    return _output([str(native_program(kernel))])
+
+
+def run_qemu(kernel: str) -> Run:
+    board = ["-M", "virt", "-m", str(RAM_SIZE >> 20), "-display", "none", "-monitor", "none"]
+    elf = str(guest_program(kernel))
+    return _output(["qemu-system-riscv64", *board, "-serial", "stdio", "-bios", elf])
+
+
+def run_vnb(kernel: str, engine: str) -> Run:
+    from vnb import Machine, images
+
+    image = images.elf(guest_program(kernel))
+    with Machine(image, memory=RAM_SIZE, engine=engine) as machine:
+        machine.start()
+        machine.wait(timeout=LIMIT)
+        return Run.parse(machine.console.read())
+
+
+def run_unicorn(kernel: str) -> Run:
+    """Unicorn has no board: UART, clock and power switch are three callbacks."""
+    import unicorn
+    from elftools.elf.elffile import ELFFile
+
+    machine = unicorn.Uc(unicorn.UC_ARCH_RISCV, unicorn.UC_MODE_RISCV64)
+    machine.mem_map(RAM, RAM_SIZE)
+    with guest_program(kernel).open("rb") as file:
+        elf = ELFFile(file)
+        entry = elf["e_entry"]
+        for segment in elf.iter_segments("PT_LOAD"):
+            machine.mem_write(segment["p_paddr"], segment.data())
+    printed = bytearray()
+
+    def read_clock(_machine: Any, offset: int, size: int, _data: object) -> int:
+        ticks = time.perf_counter_ns() // 100
+        return ticks >> 8 * (offset - MTIME % 4096) & (1 << 8 * size) - 1
+
+    def print_byte(_machine: Any, _offset: int, _size: int, value: int, _data: object) -> None:
+        printed.append(value)
+
+    def power_off(stopped: Any, *_: object) -> None:
+        stopped.emu_stop()
+
+    machine.mmio_map(MTIME & ~4095, 4096, read_clock, None, None, None)
+    machine.mmio_map(UART, 4096, None, None, print_byte, None)
+    machine.mmio_map(POWER, 4096, None, None, power_off, None)
+    machine.emu_start(entry, 0, timeout=LIMIT * 1_000_000)
+    return Run.parse(printed.decode())
+
+
+def _module_missing(name: str) -> str | None:
+    found = importlib.util.find_spec(name)
+    return None if found else f"the Python package {name} is not installed"
+
+
+def _program_missing(name: str) -> str | None:
+    return None if shutil.which(name) else f"{name} is not on PATH"
+
+
+def targets() -> list[Target]:
+    """All of them, in the order of the table, present or not."""
+    return [
+        Target("vnb llvm", functools.partial(run_vnb, engine="llvm"), counts=True),
+        Target("vnb numba", functools.partial(run_vnb, engine="numba"), counts=True),
+        Target("QEMU", run_qemu, _program_missing("qemu-system-riscv64")),
+        Target("unicorn", run_unicorn, _module_missing("unicorn")),
+        Target("native", run_native, _program_missing("cc")),
+    ]
