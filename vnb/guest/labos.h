@@ -1,0 +1,136 @@
+/* The whole of labos on one page: every file with what the others may call.
+ *
+ * To read it as a book: start.S, main.c, uart.c, print.c; trap.S, trap.c, plic.c, clock.c; shell.c
+ * and line.c with the commands in cmd_*.c; then virtio.h, virtio.c, queue.c and the drivers on top
+ * of them, virtio_blk.c and virtio_console.c; agent.c last. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "board.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define NOT_ZEROED __attribute__((section(".noinit"))) /* for large buffers: see labos.ld */
+
+/* A control and status register by its name, as in csr_read(mstatus). */
+#define csr_read(name) ({ uint64_t v_; __asm__ volatile("csrr %0, " #name : "=r"(v_)); v_; })
+#define csr_set(name, bits) __asm__ volatile("csrs " #name ", %0" ::"r"((uint64_t)(bits)) : "memory")
+#define csr_clear(name, bits) __asm__ volatile("csrc " #name ", %0" ::"r"((uint64_t)(bits)) : "memory")
+
+#define MSTATUS_MIE (1 << 3)                    /* interrupts are on */
+
+/* labos.ld: addresses, not variables; only `&name` means anything. */
+extern char image_end;
+
+/* string.c: what the C library has under the same names, plus */
+size_t strlen(const char *text);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t limit);
+char *strchr(const char *text, int c);
+void *memcpy(void *to, const void *from, size_t length);
+void *memmove(void *to, const void *from, size_t length);
+void *memset(void *to, int byte, size_t length);
+int memcmp(const void *a, const void *b, size_t length);
+uint32_t crc32(uint32_t sum, const void *data, size_t length); /* zlib's; begin with sum = 0 */
+
+/* print.c */
+typedef void (*output)(const char *text, size_t length);
+void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void print_flush(void);                         /* what print() still holds goes out now */
+output print_to(output new_output);             /* from now on; returns where it went before */
+void print_size(uint64_t bytes);                /* 65536 as "64 KiB" */
+void print_tenths(uint64_t amount, uint64_t per); /* the quotient with one decimal */
+
+/* number.c */
+bool number(const char *word, const char *name, uint64_t least, uint64_t most, uint64_t *value);
+
+/* uart.c */
+void uart_start(void);
+void uart_write(const char *text, size_t length);
+bool uart_read(char *c);                        /* false: nothing was typed */
+bool uart_has_input(void);
+void uart_interrupt(void);
+
+/* fdt.c */
+struct board_facts {
+    uint64_t address, size;                     /* of the device tree itself; size 0: there is none */
+    uint64_t ram_size;
+    uint64_t timebase;                          /* ticks of the clock in one second */
+};
+extern struct board_facts board;
+void fdt_read(uint64_t address);
+
+/* clock.c */
+uint64_t clock_ticks(void);
+uint64_t clock_microseconds(uint64_t ticks);
+void clock_interrupt_at(uint64_t ticks);
+void clock_interrupt(void);
+
+/* wait.c */
+void sleep_unless(bool (*ready)(void *), void *what);                /* until some interrupt */
+bool wait_until(bool (*ready)(void *), void *what, uint64_t seconds); /* false: time is up */
+
+/* plic.c */
+extern uint64_t interrupt_counts[INTERRUPT_SOURCES];
+void plic_start(void);
+void plic_enable(unsigned source);
+void plic_interrupt(void);
+
+/* power.c */
+void power_off(unsigned code) __attribute__((noreturn));
+void power_cycle(void) __attribute__((noreturn));
+
+/* trap.S, trap.c */
+struct trap_frame {
+    uint64_t x[32];                             /* x[0] is the pc */
+    uint64_t cause, value;                      /* mcause and mtval */
+};
+extern struct trap_frame trap_frame;            /* what the last trap saved */
+extern uint64_t timer_interrupts, exceptions;
+const char *cause_name(uint64_t cause);
+void print_registers(const struct trap_frame *frame);
+
+/* guard.S */
+bool guarded_load(uint64_t address, unsigned size, uint64_t *value);
+bool guarded_store(uint64_t address, unsigned size, uint64_t value);
+
+/* line.c */
+enum { LINE_LIMIT = 255 };
+void line_begin(void);                          /* shows the prompt */
+char *line_key(char c);                         /* the finished line, or NULL while there is none */
+
+/* complete.c */
+enum { COMPLETION_LIMIT = 16 };                 /* a command's name is shorter */
+bool complete(const char *line, char added[COMPLETION_LIMIT]);
+void print_completions(const char *line);
+
+/* shell.c: a command's status is 0 for success; these are the other ones */
+enum { FAILED = 1, USAGE = 2, UNKNOWN = 127, CRASHED = 128 /* + mcause */, STOPPED = 130 };
+
+struct command {
+    const char *name, *usage, *summary;
+    unsigned least, most;                       /* how many arguments it takes */
+    int (*run)(unsigned count, char **words);   /* words[0] is the name */
+    const struct command *children;             /* the second word is one of these, if there is any */
+};
+extern const struct command commands[];         /* like any table of them, ends with an empty row */
+const struct command *find_command(const struct command *table, const char *name);
+int dispatch(const struct command *table, unsigned count, char **words);
+int shell_run(char *text);                      /* runs a line's commands; changes the text */
+bool stopped(void);                             /* long commands ask often: was Ctrl-C pressed? */
+void stop(void);                                /* it was */
+extern bool shell_busy;                         /* a command is running */
+
+/* cmd_*.c */
+int cmd_crash(unsigned count, char **words);
+int cmd_irq(unsigned count, char **words);
+int cmd_mem_size(unsigned count, char **words);
+int cmd_regs(unsigned count, char **words);
+extern const struct command mem_commands[];
+
+/* dump.c */
+enum { SCRATCH_SIZE = 1 << 20 };
+extern uint8_t scratch[SCRATCH_SIZE];           /* a large buffer, for one command at a time */
+void dump(uint64_t label, const void *data, size_t length);

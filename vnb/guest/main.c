@@ -1,0 +1,51 @@
+/* labos: a machine, a prompt, and nothing between them.
+ *
+ * main() starts the devices and then does one thing at a time: a key from the console, a command
+ * from the agent's port, or sleep. */
+#include "labos.h"
+
+static bool has_work(void *unused)
+{
+    (void)unused;
+    return uart_has_input();
+}
+
+static void __attribute__((noreturn)) serve(void)
+{
+    for (;;) {
+        char c;
+        if (uart_read(&c)) {
+            char *line = line_key(c);
+            if (line) {
+                shell_run(line);
+                line_begin();
+            }
+        } else {
+            print_flush();
+            sleep_unless(has_work, NULL);
+        }
+    }
+}
+
+/* From start.S, after a command ended in a trap: its stack is gone, and nothing on it is missed. */
+void __attribute__((noreturn)) recovered(void)
+{
+    shell_busy = false;
+    csr_set(mstatus, MSTATUS_MIE);
+    line_begin();
+    serve();
+}
+
+void __attribute__((noreturn)) main(uint64_t device_tree)
+{
+    fdt_read(device_tree);
+    plic_start();
+    uart_start();
+    csr_set(mstatus, MSTATUS_MIE); /* every device that may interrupt is ready for it */
+
+    print("labos: RISC-V, ");
+    print_size(board.ram_size);
+    print(" of memory. Type help.\n");
+    line_begin();
+    serve();
+}
