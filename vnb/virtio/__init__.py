@@ -1,0 +1,8 @@
+"""VirtIO 1.x devices: what the guest's drivers kick, and what answers."""
+
+from vnb.virtio.block import Block
+from vnb.virtio.console import Console, Port
+from vnb.virtio.device import Device
+from vnb.virtio.mmio import EmptySlot, MmioTransport
+
+__all__ = ["Block", "Console", "Device", "EmptySlot", "MmioTransport", "Port"]
