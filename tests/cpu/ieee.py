@@ -1,5 +1,6 @@
 """IEEE 754 as RISC-V uses it, worked out with rational numbers: an oracle that shares nothing with
-the engine. `evaluate` answers one instruction on register bits: (result bits, flags raised)."""
+the engine. `evaluate` answers one instruction on register bits: (result bits, flags raised).
+"""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -169,6 +170,7 @@ def divide(fmt: Format, x: Number, y: Number, rm: int) -> Answer:
 
 
 def square_root(fmt: Format, x: Number, rm: int) -> Answer:
+    """Of an inexact root, its first binary places count and that something follows them."""
     if x.kind == "quiet":
         return nan(fmt), 0
     if x.is_zero:
@@ -177,11 +179,10 @@ def square_root(fmt: Format, x: Number, rm: int) -> Answer:
         return nan(fmt), NV
     if x.kind == "infinite":
         return register(fmt, 0, fmt.infinity), 0
-    # 700 bits after the point; half a unit more stands for all that an inexact root leaves out.
-    root = isqrt(int(x.magnitude * 4**700)) if fmt is SINGLE else isqrt(int(x.magnitude * 4**1200))
-    unit = Fraction(1, 2**700 if fmt is SINGLE else 2**1200)
-    exact = (root * unit) ** 2 == x.magnitude
-    return rounded(fmt, 0, root * unit if exact else root * unit + unit / 2, rm)
+    places = fmt.emax + 2 * fmt.precision  # the root of the smallest subnormal has enough of them
+    root = isqrt(int(x.magnitude * 4**places))
+    exact = root * root == x.magnitude * 4**places
+    return rounded(fmt, 0, Fraction(2 * root + (not exact), 2 ** (places + 1)), rm)
 
 
 def inject_sign(fmt: Format, a: int, b: int, sign_of: Callable[[int, int], int]) -> Answer:
@@ -264,57 +265,55 @@ def convert(source: Format, fmt: Format, a: int, rm: int) -> Answer:
     return rounded(fmt, x.sign, x.magnitude, rm)
 
 
+FORMATS = {"s": SINGLE, "d": DOUBLE}
 INTEGERS = {"w": (32, True), "wu": (32, False), "l": (64, True), "lu": (64, False)}
 
 
-def evaluate(name: str, fmt: Format, a: int, b: int, c: int, rm: int) -> Answer:
-    """The instruction `name` (fmadd … fcvt_f_f, as in the table) of a format."""
+def move(target: str, source: str, a: int) -> Answer:
+    """fmv: bits, sign-extended into an integer register and boxed into a floating one."""
+    if target != "x":
+        return a | FORMATS[target].box, 0
+    fmt = FORMATS[source]
+    sign = a >> (fmt.width - 1) & 1
+    return a & ~fmt.box | fmt.box * sign, 0
+
+
+def change_type(target: str, source: str, a: int, rm: int) -> Answer:
+    """fcvt from one of s, d, w, wu, l, lu to another."""
+    if target in INTEGERS:
+        return float_to_integer(read(FORMATS[source], a), *INTEGERS[target], rm)
+    if source in INTEGERS:
+        return integer_to_float(FORMATS[target], a, *INTEGERS[source], rm)
+    return convert(FORMATS[source], FORMATS[target], a, rm)
+
+
+def evaluate(mnemonic: str, a: int, b: int, c: int, rm: int) -> Answer:
+    """What an instruction does to operands in registers, rounding by rm."""
+    operation, *types = mnemonic.split(".")
+    if operation == "fcvt":
+        return change_type(*types, a, rm)
+    if operation == "fmv":
+        return move(*types, a)
+    fmt = FORMATS[types[0]]
     x, y, z = read(fmt, a), read(fmt, b), read(fmt, c)
-    match name:
-        case "fmadd":
-            return fused(fmt, x, y, z, rm)
-        case "fmsub":
-            return fused(fmt, x, y, z.negated(), rm)
-        case "fnmsub":
-            return fused(fmt, x.negated(), y, z, rm)
-        case "fnmadd":
-            return fused(fmt, x.negated(), y, z.negated(), rm)
-        case "fadd":
-            return add(fmt, x, y, rm)
-        case "fsub":
-            return add(fmt, x, y.negated(), rm)
-        case "fmul":
-            return multiply(fmt, x, y, rm)
-        case "fdiv":
-            return divide(fmt, x, y, rm)
-        case "fsqrt":
-            return square_root(fmt, x, rm)
-        case "fsgnj":
-            return inject_sign(fmt, a, b, lambda s, t: t)
-        case "fsgnjn":
-            return inject_sign(fmt, a, b, lambda s, t: 1 - t)
-        case "fsgnjx":
-            return inject_sign(fmt, a, b, lambda s, t: s ^ t)
-        case "fmin":
-            return pick(fmt, a, b, lambda s, t: ordered(t) < ordered(s))
-        case "fmax":
-            return pick(fmt, a, b, lambda s, t: ordered(t) > ordered(s))
-        case "feq":
-            return compare(x, y, lambda s, t: s == t, quiet=True)
-        case "flt":
-            return compare(x, y, lambda s, t: s < t, quiet=False)
-        case "fle":
-            return compare(x, y, lambda s, t: s <= t, quiet=False)
-        case "fclass":
-            return classify(fmt, x), 0
-        case "fmv_x":
-            return (a & 0x7FFFFFFF) - (a & 0x80000000) & WORD if fmt is SINGLE else a, 0
-        case "fmv_f":
-            return a | fmt.box, 0
-        case "fcvt_f_f":
-            return convert(SINGLE if fmt is DOUBLE else DOUBLE, fmt, a, rm)
-    kind, _, integer = name.rpartition("_")
-    bits, signed = INTEGERS[integer]
-    if kind == "fcvt":
-        return float_to_integer(x, bits, signed, rm)
-    return integer_to_float(fmt, a, bits, signed, rm)
+    evaluations: dict[str, Callable[[], Answer]] = {
+        "fmadd": lambda: fused(fmt, x, y, z, rm),
+        "fmsub": lambda: fused(fmt, x, y, z.negated(), rm),
+        "fnmsub": lambda: fused(fmt, x.negated(), y, z, rm),
+        "fnmadd": lambda: fused(fmt, x.negated(), y, z.negated(), rm),
+        "fadd": lambda: add(fmt, x, y, rm),
+        "fsub": lambda: add(fmt, x, y.negated(), rm),
+        "fmul": lambda: multiply(fmt, x, y, rm),
+        "fdiv": lambda: divide(fmt, x, y, rm),
+        "fsqrt": lambda: square_root(fmt, x, rm),
+        "fsgnj": lambda: inject_sign(fmt, a, b, lambda s, t: t),
+        "fsgnjn": lambda: inject_sign(fmt, a, b, lambda s, t: 1 - t),
+        "fsgnjx": lambda: inject_sign(fmt, a, b, lambda s, t: s ^ t),
+        "fmin": lambda: pick(fmt, a, b, lambda s, t: ordered(t) < ordered(s)),
+        "fmax": lambda: pick(fmt, a, b, lambda s, t: ordered(t) > ordered(s)),
+        "feq": lambda: compare(x, y, lambda s, t: s == t, quiet=True),
+        "flt": lambda: compare(x, y, lambda s, t: s < t, quiet=False),
+        "fle": lambda: compare(x, y, lambda s, t: s <= t, quiet=False),
+        "fclass": lambda: (classify(fmt, x), 0),
+    }
+    return evaluations[operation]()
