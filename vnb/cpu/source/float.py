@@ -225,6 +225,7 @@ def float_arithmetic(S, fn, fmt, a, b, c, rm):
         known, result = host_result(S, fn, fmt, a, b, c)
         if known:
             return result
+    S.n_float_soft += 1
     if fn == FDIV:
         return divide_floats(S, a, b, fmt, rm)
     if fn == FSQRT:
