@@ -1,0 +1,91 @@
+"""Guests to boot pass through here: named ones, and kernels and programs of your own."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from vnb.errors import UsageError
+from vnb.images.image import Image
+
+RAM_BASE = 0x8000_0000  # where every board has the first byte of its memory
+
+__all__ = ["Image", "debian", "elf", "get", "labos", "linux", "names", "raw"]
+
+
+def debian(mirror: str | None = None, *, progress: bool = True) -> Image:
+    """Debian GNU/Linux trixie with a shell on its console and an agent for commands.
+
+    Built on first use from Debian's own packages, which come from mirror (the address of a
+    Debian archive), else from VNB_DEBIAN_MIRROR, else from the host's own apt sources, and stay
+    in the user's cache. progress: show bars. Raises UsageError where no mirror is known, and
+    HostError where a package cannot be had or the disk is full.
+    """
+    from vnb.images import build
+
+    return build.image(mirror, progress=progress)
+
+
+def labos() -> Image:
+    """The embedded guest: small, at its shell in a moment, and needs no network."""
+    path = Path(__file__).parents[1] / "guest" / "labos.elf"
+    return Image("labos", "elf", path, description=_NAMED["labos"][1])
+
+
+def linux(
+    kernel: str | os.PathLike[str],
+    initrd: str | os.PathLike[str] | None = None,
+    append: str = "",
+) -> Image:
+    """A Linux kernel of your own: an Image file, plain or compressed, and perhaps an initrd."""
+    if not isinstance(append, str):
+        raise UsageError(f"append={append!r}: words for the kernel's command line, as a string")
+    payload = _file(kernel, "kernel")
+    first = None if initrd is None else _file(initrd, "initrd")
+    return Image(payload.name, "linux", payload, first, append)
+
+
+def elf(path: str | os.PathLike[str]) -> Image:
+    """A program of your own for the bare machine, as a 64-bit RISC-V ELF file."""
+    payload = _file(path, "path")
+    return Image(payload.name, "elf", payload)
+
+
+def raw(path: str | os.PathLike[str], address: int = RAM_BASE) -> Image:
+    """A flat binary of your own that is loaded and entered at that physical address."""
+    if isinstance(address, bool) or not isinstance(address, int) or address < 0:
+        raise UsageError(f"address={address!r}: a physical address, an integer of at least 0")
+    payload = _file(path, "path")
+    return Image(payload.name, "raw", payload, address=address)
+
+
+_NAMED: dict[str, tuple[Any, str]] = {
+    "debian": (debian, "Debian GNU/Linux trixie: its own kernel, a shell, an agent for commands"),
+    "labos": (labos, "a small bare-metal shell that is embedded in vnb"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The guests that have a name."""
+    return tuple(_NAMED)
+
+
+def get(name: str) -> Image:
+    """The guest of that name, as its own function would return it."""
+    if name not in _NAMED:
+        raise UsageError(f"there is no image {name!r}; there are {', '.join(_NAMED)}")
+    image: Image = _NAMED[name][0]()
+    return image
+
+
+def _file(path: str | os.PathLike[str], argument: str) -> Path:
+    """The path, once it is sure that a file can be read there."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise UsageError(f"{argument}={path!r}: the path of a file")
+    found = Path(path).expanduser()
+    if not found.exists():
+        raise UsageError(f"{argument}={str(path)!r}: there is no such file")
+    if not found.is_file():
+        raise UsageError(f"{argument}={str(path)!r} is no file")
+    if not os.access(found, os.R_OK):
+        raise UsageError(f"{argument}={str(path)!r}: this user may not read it")
+    return found
