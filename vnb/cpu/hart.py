@@ -1,0 +1,307 @@
+"""One RISC-V hart: its state, the engine that runs it, and what the machine does at its exits."""
+
+import time
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Literal, get_args
+
+from vnb.clock import INSTRUCTIONS_PER_TICK, NANOSECONDS_PER_TICK, ClockName
+from vnb.cpu.csr import NUMBERS
+from vnb.cpu.isa import ISA_STRING
+from vnb.cpu.state import DECODED_PAGES, F0, OFFSETS, TLB_BYTES, TLBS, State
+from vnb.errors import UsageError
+from vnb.memory import Memory
+
+EngineName = Literal["llvm", "numba", "python"]
+LOAD_ACCESS, STORE_ACCESS = 5, 7
+MASK = (1 << 64) - 1
+NEVER = 1 << 56
+
+# how often a running engine looks at the clock and for attention, in instructions (≈ 0.1 ms)
+POLL = {"llvm": 1 << 16, "numba": 1 << 16, "python": 1 << 7}
+
+# words that the exits touch, as indices into State.words
+PC, HORIZON, BUDGET_END, ATTENTION = (
+    OFFSETS[name] >> 3 for name in ("pc", "horizon", "budget_end", "attention")
+)
+ADDRESS, SIZE, VALUE, EXTENSION, SLOT = (
+    OFFSETS["access_" + name] >> 3 for name in ("address", "size", "value", "extension", "slot")
+)
+_EMPTY_TLBS = memoryview(b"\xff" * (TLBS * TLB_BYTES)).cast("Q")
+
+
+class ExitKind(IntEnum):
+    """Why `Hart.run` came back."""
+
+    BUDGET = 1
+    """The budget of instructions is used up."""
+    ATTENTION = 2
+    """Somebody called `attend`."""
+    LOAD = 3
+    """A device is read: finish with `complete_load` or `access_fault`."""
+    STORE = 4
+    """A device is written: finish with `complete_store` or `access_fault`."""
+    SBI = 5
+    """A supervisor called the firmware; pc is already behind the ecall."""
+    WFI = 6
+    """Nothing to do until `next_timer` or an interrupt."""
+
+
+_KINDS = (None, *ExitKind)
+
+
+class Access:
+    """The device access that a LOAD or STORE left for: physical address, bytes, value to store."""
+
+    __slots__ = ("_words",)
+
+    def __init__(self, words: memoryview) -> None:
+        self._words = words
+
+    @property
+    def address(self) -> int:
+        """Physical address, aligned to `size`."""
+        return self._words[ADDRESS]
+
+    @property
+    def size(self) -> int:
+        """1, 2, 4 or 8 bytes."""
+        return self._words[SIZE]
+
+    @property
+    def value(self) -> int:
+        """STORE: the low `size` bytes count."""
+        return self._words[VALUE] & ((1 << 8 * self._words[SIZE]) - 1)
+
+
+def load_engine(name: EngineName) -> Callable[[int], int]:
+    """The engine's run(state address), as that compiler reads it; the first time ever it compiles."""
+    if name == "llvm":
+        from vnb.cpu.read_llvm import load
+    elif name == "numba":
+        from vnb.cpu.read_numba import load
+    elif name == "python":
+        from vnb.cpu.read_python import load
+    else:
+        raise UsageError(f"engine must be one of {', '.join(get_args(EngineName))}, not {name!r}")
+    return load()
+
+
+class Hart:
+    """A hart over `memory`. Only one thread at a time may use it; `attend` is for all others.
+
+    `state` holds every word of machine state by name (mstatus, satp, …); `x` and `f` are the
+    register files, raw 64-bit words. What is written there counts from the next `run` on; after a
+    change of satp or mstatus call `flush`.
+    """
+
+    isa = ISA_STRING
+
+    def __init__(
+        self, memory: Memory, *, engine: EngineName = "llvm", clock: ClockName = "real"
+    ) -> None:
+        if clock not in get_args(ClockName):
+            allowed = " or ".join(get_args(ClockName))
+            raise UsageError(f"clock must be {allowed}, not {clock!r}")
+        self.memory = memory
+        self.engine = engine
+        self._run = load_engine(engine)
+        self.state = state = State(memory.size >> 12)
+        self._words = state.words
+        self.access = Access(state.words)
+        self.x = state.words[0:32]
+        self.f = state.words[F0 : F0 + 32]
+        state.ram, state.ram_base, state.ram_size = memory.address, memory.base, memory.size
+        state.code_pages = memory.code_pages_address
+        state.decoded_limit = DECODED_PAGES
+        state.poll = POLL[engine]
+        state.virtual = int(clock == "virtual")
+        state.clock_id = time.CLOCK_MONOTONIC
+        state.hostfma = int(self._host_fma())
+        memory.on_code_write = self._forget_code
+        self.reset(memory.base)
+
+    def _host_fma(self) -> bool:
+        if self.engine == "python":
+            return False
+        from vnb.cpu.read_llvm import has_fma
+
+        return has_fma()
+
+    def reset(self, pc: int, mode: int = 3, a0: int = 0, a1: int = 0, a2: int = 0) -> None:
+        """Power up: registers zero but for a0–a2, interrupts off, guest time at zero.
+
+        Below M-mode (3) there is no firmware to open PMP, so it starts open to all.
+        """
+        state = self.state
+        for name, offset in OFFSETS.items():
+            if offset >= OFFSETS["mstatus"] or name in ("exit", "fault", "skipped"):
+                state.words[offset >> 3] = 0
+        self.x[:] = memoryview(bytes(256)).cast("Q")
+        self.f[:] = memoryview(bytes(256)).cast("Q")
+        self.x[10], self.x[11], self.x[12] = a0, a1, a2
+        state.pc, state.mode = pc, mode
+        state.left = state.horizon = 0
+        state.mstatus = 2 << 34 | 2 << 32
+        state.mtimecmp = state.stimecmp = MASK
+        state.pmp_free = 1 << 3
+        if mode != 3:
+            state.pmpcfg0, state.pmpaddr0, state.pmp_free = 0x1F, (1 << 54) - 1, 0b1011
+        self.set_mtime(0)
+        self._forget_code(0, len(self.memory.code_pages) - 1)
+        state.decoded_count = 1
+
+    def run(self, budget: int) -> ExitKind:
+        """Retire at most `budget` instructions, exactly; returns why it stopped. Frees the GIL."""
+        words = self._words
+        words[BUDGET_END] = words[HORIZON] + budget
+        return _KINDS[self._run(self.state.address)]  # type: ignore[return-value]
+
+    def attend(self) -> None:
+        """From any thread: have `run` leave with ATTENTION within a fraction of a millisecond."""
+        self._words[ATTENTION] = 1
+
+    # what the machine does at exits -------------------------------------------------------------
+
+    def _complete(self) -> None:
+        words = self._words
+        words[PC] += words[SLOT] >> 32 & 7
+        words[HORIZON] += 1
+
+    def complete_load(self, value: int) -> None:
+        """Finish a LOAD with what the device answered."""
+        words = self._words
+        size = words[SIZE]
+        value &= (1 << 8 * size) - 1
+        extension = words[EXTENSION]
+        if extension == 1 and value >> (8 * size - 1):
+            value |= MASK << 8 * size & MASK
+        elif extension == 2:
+            value |= 0xFFFFFFFF_00000000
+        words[words[SLOT] >> 8 & 255] = value
+        self._complete()
+
+    def complete_store(self) -> None:
+        """Finish a STORE that the device took."""
+        self._complete()
+
+    def access_fault(self) -> None:
+        """Finish a LOAD or STORE that no device answered: the guest traps at that instruction."""
+        self.state.fault = 1 + (STORE_ACCESS if self.state.access_extension == 3 else LOAD_ACCESS)
+
+    def flush(self) -> None:
+        """Forget every cached translation."""
+        tlbs = self.state.tlb_words
+        tlbs[:] = _EMPTY_TLBS
+        self.state.fill_count = 0
+
+    def _forget_code(self, first: int, last: int) -> None:
+        """RAM pages `first` to `last` change behind the hart's back."""
+        self.memory.code_pages[first : last + 1] = memoryview(bytes(4 * (last + 1 - first))).cast(
+            "I"
+        )
+        self.flush()
+
+    @property
+    def sbi(self) -> bool:
+        """Whether an ecall from S-mode leaves with SBI instead of trapping to M-mode."""
+        return bool(self.state.sbi)
+
+    @sbi.setter
+    def sbi(self, served: bool) -> None:
+        self.state.sbi = int(served)
+
+    # interrupts and time ------------------------------------------------------------------------
+
+    def set_interrupt(self, number: int, level: bool) -> None:
+        """Hold the interrupt line `number` of mip (3 MSI, 9 SEI, 11 MEI, …) high or low."""
+        if level:
+            self.state.lines |= 1 << number
+        else:
+            self.state.lines &= ~(1 << number) & MASK
+
+    def _clock(self) -> int:
+        """Ticks since some moment, as the engine counts them."""
+        if self.state.virtual:
+            return (self.instret + self.state.skipped) // INSTRUCTIONS_PER_TICK
+        return time.clock_gettime_ns(self.state.clock_id) // NANOSECONDS_PER_TICK
+
+    @property
+    def mtime(self) -> int:
+        """Guest time in ticks of 100 ns."""
+        return (self._clock() + self.state.mtime_offset) & MASK
+
+    def set_mtime(self, ticks: int) -> None:
+        """Let guest time go on from `ticks`."""
+        self.state.mtime_offset = (ticks - self._clock()) & MASK
+
+    def next_timer(self) -> int | None:
+        """Ticks until a timer interrupt that the guest has enabled; None when none will come."""
+        state = self.state
+        due = NEVER
+        if state.mie >> 7 & 1:
+            due = state.mtimecmp
+        if state.mie >> 5 & 1 and state.menvcfg >> 63:
+            due = min(due, state.stimecmp)
+        return None if due >= NEVER else max(0, due - self.mtime)
+
+    @property
+    def mtimecmp(self) -> int:
+        """The tick at which the machine timer interrupt is due."""
+        return self.state.mtimecmp
+
+    @mtimecmp.setter
+    def mtimecmp(self, ticks: int) -> None:
+        self.state.mtimecmp = ticks & MASK
+
+    @property
+    def stimecmp(self) -> int:
+        """The tick at which the supervisor timer interrupt is due [Sstc]."""
+        return self.state.stimecmp
+
+    @stimecmp.setter
+    def stimecmp(self, ticks: int) -> None:
+        self.state.stimecmp = ticks & MASK
+
+    # what notebooks look at ---------------------------------------------------------------------
+
+    @property
+    def pc(self) -> int:
+        """The address of the next instruction."""
+        return self.state.pc
+
+    @pc.setter
+    def pc(self, value: int) -> None:
+        self.state.pc = value
+
+    @property
+    def mode(self) -> int:
+        """Privilege: 0 user, 1 supervisor, 3 machine."""
+        return self.state.mode
+
+    @mode.setter
+    def mode(self, value: int) -> None:
+        self.state.mode = value
+
+    @property
+    def instret(self) -> int:
+        """Instructions retired since the reset."""
+        return self.state.horizon - self.state.left
+
+    def csr(self, name: str) -> int:
+        """What the guest would read from a CSR, whatever its privilege."""
+        from vnb.cpu.read_python import functions
+
+        return functions()["csr_read"](self.state.address, self._csr_number(name))
+
+    def set_csr(self, name: str, value: int) -> None:
+        """Write a CSR by its own rules (read-only fields stay), whatever its privilege."""
+        from vnb.cpu.read_python import functions
+
+        functions()["csr_write"](self.state.address, self._csr_number(name), value & MASK)
+
+    @staticmethod
+    def _csr_number(name: str) -> int:
+        if name not in NUMBERS:
+            raise UsageError(f"name must be a CSR of this hart, not {name!r}")
+        return NUMBERS[name]

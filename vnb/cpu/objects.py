@@ -1,0 +1,64 @@
+"""Compiled code between processes: files named by what they were made from, checked when read."""
+
+import hashlib
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+ROOM = Path(__file__).parent
+MADE_FROM = ("_engine.py", "dialect.py", "emit.py", "read_llvm.py", "state.py")
+"""The sources that decide what the object code is."""
+
+DIGEST = 32
+
+
+def folder() -> Path:
+    """Where compiled code is kept: $VNB_CACHE_DIR, else the user's cache."""
+    if chosen := os.environ.get("VNB_CACHE_DIR"):
+        return Path(chosen) / "compiled"
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("vnb")) / "compiled"
+
+
+@cache
+def _sources() -> str:
+    content = b"".join((ROOM / name).read_bytes() for name in MADE_FROM)
+    return hashlib.sha256(content).hexdigest()
+
+
+def key(*parts: str) -> str:
+    """A name for what these parts and the sources lead to."""
+    import llvmlite
+
+    said = "\0".join((*parts, llvmlite.__version__, _sources()))
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+def get(name: str) -> bytes | None:
+    """What was put under this name; None if nothing was, or if the file is damaged."""
+    try:
+        stored = (folder() / name).read_bytes()
+    except OSError:
+        return None
+    digest, content = stored[:DIGEST], stored[DIGEST:]
+    return content if hashlib.sha256(content).digest() == digest else None
+
+
+def put(name: str, content: bytes) -> bytes:
+    """Keep `content` for later processes, whole or not at all; a full disk is no error here."""
+    place = folder() / name
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=".new-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(content).digest() + content)
+            os.replace(temporary, place)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError:
+        pass
+    return content

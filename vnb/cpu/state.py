@@ -1,0 +1,182 @@
+"""Machine state: one array of 64-bit words that Python, numba and LLVM address by the same offsets.
+
+Words 0–31 are x0–x31, word 32 takes what is written to x0, words 64–95 are f0–f31, and the named
+words follow. A snapshot of a hart is a copy of this array.
+"""
+
+import ctypes
+import mmap
+
+SINK = 32
+"""The register number that a write to x0 is decoded to."""
+F0 = 64
+"""The register number of f0."""
+FIRST_NAMED = 96
+
+TABLE = """
+pc              the address of the next instruction
+mode            privilege: 0 U, 1 S, 3 M
+left            instructions left before the next event is looked at
+horizon         instret when `left` reaches zero: instret = horizon - left
+budget_end      instret at which run() leaves with BUDGET
+poll            the most instructions between two looks at clock and attention
+attention       set by any thread to make run() leave with ATTENTION
+exit            why the engine leaves: an ExitKind, or 0
+access_address  LOAD, STORE: physical address of the device access
+access_size     LOAD, STORE: bytes
+access_virtual  LOAD, STORE: virtual address of it
+access_value    STORE: the value
+access_extension what becomes of a loaded value, or NOT_A_LOAD (source/mmu.py)
+access_slot     LOAD, STORE: the decoded instruction that waits
+fault           cause + 1 of an access fault that the bus found, taken at the next entry
+virtual         1: mtime counts instructions; 0: it follows the host's clock
+skipped         virtual clock: instructions' worth of time that WFI jumped over
+mtime_offset    ticks added to the clock, set by writes to mtime
+clock_id        the host's monotonic clock, for clock_gettime
+clock_buffer    where clock_gettime puts seconds and nanoseconds
+sbi             1: an ecall from S-mode leaves with SBI instead of trapping
+hostfma         1: the host multiplies and adds with one rounding
+
+ram             host address of RAM
+ram_base        physical address of RAM
+ram_size        bytes
+code_pages      host address: per RAM page, the decoded page that mirrors it, or 0
+code_writes     host address: per RAM page, how often it was written while it held code (log2)
+decoded         host address of the pool of decoded pages
+decoded_count   decoded pages in use (page 0 is the scratch page)
+decoded_limit   decoded pages there are
+tlbs            host address of the twelve TLBs
+fill_log        host address of the log of filled TLB entries
+fill_count      entries in it
+fetch_tlb       the TLB for fetches now
+load_tlb        the TLB for loads now
+store_tlb       the TLB for stores now
+
+mstatus         CSR
+mie             CSR
+mip             CSR: its software and timer bits
+lines           interrupt lines held by devices, as bits of mip
+medeleg         CSR
+mideleg         CSR
+mtvec           CSR
+mscratch        CSR
+mepc            CSR
+mcause          CSR
+mtval           CSR
+mcounteren      CSR
+mcountinhibit   CSR
+menvcfg         CSR
+stvec           CSR
+sscratch        CSR
+sepc            CSR
+scause          CSR
+stval           CSR
+scounteren      CSR
+senvcfg         CSR
+satp            CSR
+stimecmp        CSR
+mtimecmp        ACLINT: when MTIP rises
+cycle_base      mcycle - instret, or mcycle itself while inhibited
+instret_base    minstret - instret, or minstret itself while inhibited
+fflags          CSR
+frm             CSR
+float_on        1: FS is dirty and frm names a rounding mode: nothing to keep book of
+float_fast      1: float_on, frm is RNE and NX is set, so rounding raises nothing new
+fma_fast        1: float_fast and hostfma
+reservation     host address that LR reserved, or 0
+pmp_free        bit per mode: PMP allows that mode everything
+pmpcfg0         CSR: entries 0–7
+pmpcfg2         CSR: entries 8–15
+pmpaddr0        CSR: pmpaddr0 to pmpaddr15 are sixteen words from here
+pmpaddr1        CSR
+pmpaddr2        CSR
+pmpaddr3        CSR
+pmpaddr4        CSR
+pmpaddr5        CSR
+pmpaddr6        CSR
+pmpaddr7        CSR
+pmpaddr8        CSR
+pmpaddr9        CSR
+pmpaddr10       CSR
+pmpaddr11       CSR
+pmpaddr12       CSR
+pmpaddr13       CSR
+pmpaddr14       CSR
+pmpaddr15       CSR
+
+n_traps         statistics: traps taken
+n_interrupts    statistics: of which interrupts
+n_walks         statistics: page-table walks
+n_flushes       statistics: TLB flushes
+n_decoded       statistics: instructions decoded
+n_code_writes   statistics: stores into decoded pages
+n_float_soft    statistics: float instructions done by soft arithmetic
+n_devices       statistics: device accesses
+n_waits         statistics: WFIs
+"""
+
+OFFSETS: dict[str, int] = {
+    line.split()[0]: 8 * (FIRST_NAMED + index)
+    for index, line in enumerate(line for line in TABLE.splitlines() if line.strip())
+}
+"""Byte offset of each named word."""
+
+WORDS = 256
+assert FIRST_NAMED + len(OFFSETS) <= WORDS
+
+TLB_ENTRIES = 1024
+TLB_BYTES = TLB_ENTRIES * 16
+"""One TLB: entries of {virtual page, host address - virtual address}; tag ~0 is empty."""
+TLBS = 12
+"""Contexts U, S, S with SUM, M × loads, stores, fetches."""
+FILL_LOG = 4096
+"""Filled entries that a flush undoes one by one; beyond them it clears every TLB."""
+
+SLOTS = 2048
+"""Decoded instructions of a page, one slot per halfword."""
+SLOT_PAGE_BYTES = (SLOTS + 8) * 8
+"""A decoded page: its slots, a sentinel that ends the page, and a count of stores into it."""
+DECODED_PAGES = 4096
+"""Decoded pages kept: 64 MiB when all are in use; then the pool starts anew."""
+
+
+class State:
+    """The state array and the tables around it, in one zeroed block that the host backs lazily.
+
+    Every named word is an attribute; `words` is the whole array. Values are 0 … 2⁶⁴ - 1.
+    """
+
+    def __init__(self, ram_pages: int) -> None:
+        tables = {
+            "tlbs": TLBS * TLB_BYTES,
+            "fill_log": FILL_LOG * 8,
+            "clock_buffer": 16,
+            "code_writes": (ram_pages + 7) & ~7,
+            "decoded": DECODED_PAGES * SLOT_PAGE_BYTES,
+        }
+        block = mmap.mmap(-1, WORDS * 8 + sum(tables.values()))
+        address = ctypes.addressof(ctypes.c_char.from_buffer(block))
+        words = memoryview(block).cast("Q")
+        object.__setattr__(self, "address", address)
+        object.__setattr__(self, "words", words[:WORDS])
+        object.__setattr__(self, "tlb_words", words[WORDS : WORDS + TLBS * TLB_BYTES // 8])
+        place = address + WORDS * 8
+        for name, size in tables.items():
+            setattr(self, name, place)
+            place += size
+
+    address: int
+    words: memoryview
+    tlb_words: memoryview
+
+    def __getattr__(self, name: str) -> int:
+        try:
+            return int(self.words[OFFSETS[name] >> 3])
+        except KeyError:
+            raise AttributeError(f"no word of machine state is called {name!r}") from None
+
+    def __setattr__(self, name: str, value: int) -> None:
+        try:
+            self.words[OFFSETS[name] >> 3] = value
+        except KeyError:
+            raise AttributeError(f"no word of machine state is called {name!r}") from None
