@@ -1,0 +1,262 @@
+"""What a file is, and what of it goes where in RAM: kernels, ELF programs, flat binaries."""
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from vnb.errors import UsageError
+
+Kind = Literal["linux", "elf", "raw"]
+
+ELF = b"\x7fELF"
+GZIP = b"\x1f\x8b"
+ZSTD = b"\x28\xb5\x2f\xfd"
+
+HEADER = struct.Struct("<4x4xQQQIIQ8s4sI")
+"""The head of a kernel Image: text_offset, image_size, flags, version, two reserved words,
+the old magic, the magic, and where its EFI stub's own header is."""
+
+MAGIC_AT, MAGIC = 0x38, b"RSC\x05"
+BIG_ENDIAN = 1  # of flags
+ZBOOT_AT, ZBOOT = 4, b"zimg"
+
+# fmt: off
+FOREIGN = (
+    # offset, bytes there,            what it is
+    (0x038, b"ARM\x64",               "an arm64 Linux kernel"),
+    (0x202, b"HdrS",                  "an x86 Linux kernel"),
+    (0x000, b"PK\x03\x04",            "a zip file"),
+    (0x000, b"\xfd7zXZ\0",            "an xz file"),
+    (0x000, b"BZh",                   "a bzip2 file"),
+    (0x000, b"7z\xbc\xaf\x27\x1c",    "a 7-Zip file"),
+    (0x101, b"ustar",                 "a tar archive"),
+    (0x000, b"070701",                "a cpio archive, as an initrd is"),
+    (0x000, b"!<arch>\ndebian",       "a Debian package"),
+    (0x000, b"!<arch>",               "a static library"),
+    (0x000, b"\xd0\x0d\xfe\xed",      "a flattened device tree"),
+    (0x000, b"QFI\xfb",               "a qcow2 disk image"),
+    (0x000, b"KDMV",                  "a VMware disk image"),
+    (0x8001, b"CD001",                "an ISO 9660 image"),
+    (0x000, b"hsqs",                  "a squashfs file system"),
+    (0x438, b"\x53\xef",              "an ext2, ext3 or ext4 file system"),
+    (0x1fe, b"\x55\xaa",              "a disk image with a partition table or boot sector"),
+    (0x000, b"MZ",                    "a Windows or EFI program"),
+    (0x000, b"#!",                    "a script"),
+    (0x000, b"%PDF",                  "a PDF file"),
+    (0x000, b"\x89PNG",               "a PNG picture"),
+    (0x000, b"\xca\xfe\xba\xbe",      "a Java class or a Mach-O program"),
+    (0x000, b"\xcf\xfa\xed\xfe",      "a Mach-O program"),
+)
+"""What people hand over by mistake, the telling ones first."""
+# fmt: on
+
+# fmt: off
+ARCHITECTURES = {
+    "EM_X86_64":  "x86-64",
+    "EM_386":     "x86",
+    "EM_AARCH64": "arm64",
+    "EM_ARM":     "arm",
+}
+# fmt: on
+
+NOT_PROGRAMS = {
+    "ET_REL": "an object file that has not been linked",
+    "ET_CORE": "a core dump",
+    "ET_NONE": "an ELF file of no type",
+}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A Linux kernel's Image: `data` belongs `text_offset` above the start of RAM, and uses
+    `size` bytes from there when it runs."""
+
+    data: bytes
+    text_offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """`data`, then zeros up to `size` bytes, from physical `address`."""
+
+    address: int
+    data: memoryview
+    size: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """A linked ELF program by physical addresses; `movable` if it runs wherever it is put."""
+
+    entry: int
+    segments: tuple[Segment, ...]
+    movable: bool = False
+
+
+def read(source: Path | bytes, what: str) -> bytes:
+    """The bytes of a file that a cell names; UsageError says in words why there are none."""
+    if isinstance(source, bytes):
+        data = source
+    else:
+        try:
+            data = source.read_bytes()
+        except OSError as error:
+            raise UsageError(f"{what}: cannot read {source}: {error.strerror}") from error
+    if not data:
+        raise UsageError(f"{what}: {told(source)} is empty")
+    return data
+
+
+def told(source: Path | bytes) -> str:
+    """How an error message names a source."""
+    return f"a file of {len(source)} bytes" if isinstance(source, bytes) else str(source)
+
+
+def recognise(data: bytes, name: str) -> Kind:
+    """What kind of guest `data` is, compressed or not; UsageError for what cannot be one.
+
+    Bytes that nothing is known about are a flat binary.
+    """
+    data = unpack(data, name)
+    if data.startswith(ELF):
+        elf(data, name)
+        return "elf"
+    if data[MAGIC_AT:].startswith(MAGIC):
+        return "linux"
+    refuse_foreign(data, name)
+    return "raw"
+
+
+def refuse_foreign(data: bytes, name: str) -> None:
+    """UsageError if `data` is known to be something that no machine of ours can run."""
+    for offset, magic, what in FOREIGN:
+        if data[offset : offset + len(magic)] == magic:
+            raise UsageError(f"{name} is {what}; {WANTED}")
+
+
+WANTED = "vnb runs a riscv64 Linux kernel (Image, also .gz or .zst), an ELF or a flat binary"
+
+
+def unpack(data: bytes, name: str) -> bytes:
+    """`data` without its compression (gzip, zstd, or a kernel that unpacks itself under EFI)."""
+    if data[ZBOOT_AT : ZBOOT_AT + 4] == ZBOOT and data.startswith(b"MZ"):
+        start, length = struct.unpack_from("<II", data.ljust(16, b"\0"), 8)
+        if start + length > len(data):
+            raise UsageError(
+                f"{name} is truncated: {start + length} bytes, of which {len(data)} are there"
+            )
+        data = data[start : start + length]
+    if data.startswith(GZIP):
+        return _gunzip(data, name)
+    return _unzstd(data, name) if data.startswith(ZSTD) else data
+
+
+def _gunzip(data: bytes, name: str) -> bytes:
+    stream = zlib.decompressobj(wbits=31)  # one gzip member; what follows it is padding
+    try:
+        plain = stream.decompress(data)
+    except zlib.error as error:
+        raise UsageError(f"{name} is a damaged gzip file: {error}") from error
+    if not stream.eof:
+        raise UsageError(f"{name} is a truncated gzip file")
+    return plain
+
+
+def _unzstd(data: bytes, name: str) -> bytes:
+    import zstandard  # only the few who hand over such a kernel wait for it
+
+    stream = zstandard.ZstdDecompressor().decompressobj()
+    try:
+        plain = stream.decompress(data)
+    except zstandard.ZstdError as error:
+        raise UsageError(f"{name} is a damaged zstd file: {error}") from error
+    if not stream.eof:
+        raise UsageError(f"{name} is a truncated zstd file")
+    return plain
+
+
+def linux(data: bytes, name: str) -> Kernel:
+    """The kernel in an Image [linux, riscv/boot-image-header]; UsageError if it is none."""
+    data = unpack(data, name)
+    if data.startswith(ELF):
+        raise UsageError(f"{name} is an ELF file, perhaps vmlinux; give the Image made from it")
+    if len(data) < HEADER.size or not data[MAGIC_AT:].startswith(MAGIC):
+        refuse_foreign(data, name)
+        raise UsageError(f"{name} is no riscv64 Linux kernel: it has no Image header")
+    text_offset, size, flags, *_, pe = HEADER.unpack_from(data)
+    if flags & BIG_ENDIAN:
+        raise UsageError(f"{name} is a big-endian kernel; vnb is little-endian")
+    expected = _pe_size(data, pe)
+    if expected > len(data):
+        raise UsageError(f"{name} is truncated: {len(data)} of {expected} bytes")
+    return Kernel(data, text_offset, max(size, len(data)))
+
+
+def _pe_size(data: bytes, at: int) -> int:
+    """Bytes that the EFI stub's section table promises, 0 without a stub [pe, COFF header]."""
+    if not data.startswith(b"MZ") or data[at : at + 4] != b"PE\0\0":
+        return 0
+    coff = data[at + 4 : at + 24].ljust(20, b"\0")
+    sections, optional = struct.unpack("<2xH12xH2x", coff)
+    table = data[at + 24 + optional :][: sections * 40]
+    ends = [
+        size + start
+        for size, start in struct.iter_unpack("<16x2I16x", table[: len(table) // 40 * 40])
+    ]
+    return max(ends, default=0)
+
+
+def elf(data: bytes, name: str) -> Program:
+    """What an ELF program puts in RAM, and where it starts; UsageError if it is not for us."""
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        file = ELFFile(io.BytesIO(data))
+        _check_elf(file, name)
+        headers = [segment.header for segment in file.iter_segments()]
+    except ELFError as error:
+        raise UsageError(f"{name} is a damaged ELF file: {error}") from error
+    if any(header.p_type == "PT_INTERP" for header in headers):
+        raise UsageError(f"{name} is a program for an operating system, not for a bare machine")
+    loads = [header for header in headers if header.p_type == "PT_LOAD" and header.p_memsz]
+    if not loads:
+        raise UsageError(f"{name} is an ELF file with nothing to load")
+    segments = tuple(_segment(header, data, name) for header in loads)
+    return Program(_entry(file.header.e_entry, loads), segments, file.header.e_type == "ET_DYN")
+
+
+def _check_elf(file: Any, name: str) -> None:
+    """Refuse programs for other machines, and what is no program."""
+    machine = file.header.e_machine
+    if machine != "EM_RISCV":
+        from elftools.elf.descriptions import describe_e_machine
+
+        other = ARCHITECTURES.get(machine) or describe_e_machine(machine)
+        raise UsageError(f"{name} is an ELF program for {other}; vnb runs 64-bit RISC-V")
+    if file.elfclass != 64 or not file.little_endian:
+        order = "little" if file.little_endian else "big"
+        raise UsageError(f"{name} is {file.elfclass}-bit {order}-endian; vnb is 64-bit and little")
+    if file.header.e_type in NOT_PROGRAMS:
+        raise UsageError(f"{name} is {NOT_PROGRAMS[file.header.e_type]}, not a program")
+
+
+def _segment(header: Any, data: bytes, name: str) -> Segment:
+    end = header.p_offset + header.p_filesz
+    if end > len(data):
+        raise UsageError(f"{name} is truncated: {len(data)} of {end} bytes")
+    if header.p_filesz > header.p_memsz:
+        raise UsageError(f"{name} is a damaged ELF file: a segment is larger in it than in memory")
+    return Segment(header.p_paddr, memoryview(data)[header.p_offset : end], header.p_memsz)
+
+
+def _entry(entry: int, loads: list[Any]) -> int:
+    """The entry's physical address: before paging is on, nothing runs at another."""
+    for header in loads:
+        if header.p_vaddr <= entry < header.p_vaddr + header.p_memsz:
+            return int(entry - header.p_vaddr + header.p_paddr)
+    return entry
