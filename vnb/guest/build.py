@@ -6,67 +6,77 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from vnb.guest import ELF
 
 SOURCES = ELF.parent
 
-ZIG = (sys.executable, "-m", "ziglang", "cc", "--target=riscv64-freestanding-none")
+ZIG = (sys.executable, "-m", "ziglang")
 """The canonical compiler. Its exact version is pinned in pyproject.toml: another one may well give
 another file, as good but not the same."""
 
-# Zig's name for RV64GC is its own; every other compiler takes the usual one.
-ZIG_FLAGS = ("-mcpu=baseline_rv64", "-fno-sanitize=all")
-GCC_FLAGS = ("-march=rv64gc_zicsr_zifencei", "-mabi=lp64d")
+# What differs: zig has a name of its own for RV64GC, and checks for undefined behaviour unless told.
+ZIG_COMPILE = (*ZIG, "cc", "--target=riscv64-freestanding-none", "-mcpu=baseline_rv64", "-fno-sanitize=all")
+ZIG_LINK = (*ZIG, "ld.lld")
+GCC_COMPILE = ("gcc", "-march=rv64gc_zicsr_zifencei", "-mabi=lp64d", "-nostdlib")
+GCC_LINK = ("ld",)
 
-FLAGS = (
+COMPILE = (
+    "-r",  # one object of all sources, still to be linked
     "-std=gnu17",
     "-O2",
     "-g0",  # debug information would name the directories of this machine
     "-mcmodel=medany",  # RAM starts at 2 GiB, out of reach of the default model
     "-ffreestanding",
     "-fno-builtin",  # string.c must not become calls of itself
-    "-ffp-contract=off",  # the benchmarks' checksums depend on every rounding
+    "-ffp-contract=off",  # the results of cpu bench depend on every rounding
+    "-fno-math-errno",  # a square root is one instruction, not a function that may set errno
     "-fno-asynchronous-unwind-tables",
+    "-fomit-frame-pointer",
     "-Wall",
     "-Wextra",
     "-Werror",
-    "-nostdlib",
-    "-static",
-    "-Wl,-T,labos.ld",
-    "-Wl,--build-id=none",
+)
+
+LINK = (
+    "--discard-locals",  # labels that only the assembler needed
+    "--build-id=none",
+    "-zmax-page-size=64",  # nothing maps this file: no gaps between its parts
+    "-Tlabos.ld",
 )
 
 
-def build(output: Path, compiler: Sequence[str] = ZIG) -> None:
+def build(output: Path, gcc: str | None = None) -> None:
     """Compile and link all of labos into the file `output`.
 
-    `compiler` is the start of a command line, zig's by default; anything else is taken for a gcc.
+    With zig, or with the gcc whose commands begin with `gcc`, as in "riscv64-unknown-elf-".
     Raises subprocess.CalledProcessError, after the compiler has said why, if it fails.
     """
-    zig = tuple(compiler) == ZIG
+    compiler, linker = ZIG_COMPILE, ZIG_LINK
+    if gcc is not None:
+        compiler = (gcc + GCC_COMPILE[0], *GCC_COMPILE[1:])
+        linker = (gcc + GCC_LINK[0],)
     # Sorted, because the order of the arguments is the order in the file.
     sources = sorted(path.name for path in SOURCES.iterdir() if path.suffix in (".c", ".S"))
     with tempfile.TemporaryDirectory(prefix="labos-") as scratch:
-        linked = Path(scratch) / "labos.elf"
-        caches = {"ZIG_LOCAL_CACHE_DIR": scratch, "ZIG_GLOBAL_CACHE_DIR": scratch}
-        subprocess.run(
-            [*compiler, *(ZIG_FLAGS if zig else GCC_FLAGS), *FLAGS, "-o", str(linked), *sources],
-            cwd=SOURCES,  # so that file names in the symbol table are relative
-            env=os.environ | caches,
-            check=True,
-        )
+        environment = os.environ | {"ZIG_LOCAL_CACHE_DIR": scratch, "ZIG_GLOBAL_CACHE_DIR": scratch}
+        compiled, linked = f"{scratch}/labos.o", f"{scratch}/labos.elf"
+        for command in (
+            [*compiler, *COMPILE, "-o", compiled, *sources],
+            [*linker, *LINK, "-o", linked, compiled],
+        ):
+            # Run among the sources, so that the file names in the symbol table are relative.
+            subprocess.run(command, cwd=SOURCES, env=environment, check=True)
         shutil.copyfile(linked, output)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Build labos, the embedded guest.")
     parser.add_argument("--output", type=Path, default=ELF, help="default: %(default)s")
-    parser.add_argument("--gcc", metavar="COMMAND", help="a riscv64 gcc to use instead of zig")
+    parser.add_argument("--gcc", metavar="PREFIX", help="with PREFIXgcc and PREFIXld, not with zig")
     arguments = parser.parse_args()
-    build(arguments.output, [arguments.gcc] if arguments.gcc else ZIG)
+    build(arguments.output, arguments.gcc)
     print(f"{arguments.output}: {arguments.output.stat().st_size} bytes")
 
 

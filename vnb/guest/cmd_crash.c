@@ -1,7 +1,7 @@
 /* crash: break a rule of the processor on purpose, and see what it says. */
 #include "labos.h"
 
-enum { NOWHERE = 8 }; /* no device and no memory is at this address on the board */
+#define NOWHERE 0x08000000ul /* no device and no memory is at this address on the board */
 
 static void crash_illegal(void) { __asm__ volatile(".balign 4\n.word 0\n"); }
 static void crash_load(void)    { REGISTER32(NOWHERE); }
@@ -10,7 +10,7 @@ static void crash_jump(void)    { ((void (*)(void))NOWHERE)(); }
 static void crash_ebreak(void)  { __asm__ volatile("ebreak"); }
 static void crash_ecall(void)   { __asm__ volatile("ecall"); }
 static void crash_csr(void)     { __asm__ volatile("csrw mhartid, zero"); } /* it is read-only */
-static void crash_stack(void)   { __asm__ volatile("li sp, 8\nsd zero, (sp)"); }
+static void crash_stack(void)   { __asm__ volatile("mv sp, %0\nsd zero, (sp)" ::"r"(NOWHERE)); }
 
 static const struct { const char *kind; void (*crash)(void); } kinds[] = {
     {"illegal", crash_illegal}, {"load", crash_load},   {"store", crash_store}, {"jump", crash_jump},

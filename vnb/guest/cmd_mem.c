@@ -91,19 +91,12 @@ static int cmd_poke(unsigned count, char **words)
     return guarded_store(address, (unsigned)size, value) ? 0 : nothing_there(address);
 }
 
-/* What word i is filled with: its own index, stirred, so that neighbours differ in every bit and a
- * word that landed somewhere else is noticed. */
-static uint64_t pattern(uint64_t i)
-{
-    return (i + 1) * 0x9e3779b97f4a7c15ul;
-}
-
 static bool test_pass(volatile uint64_t *start, uint64_t count, uint64_t invert)
 {
     for (uint64_t i = 0; i < count; i++)
-        start[i] = pattern(i) ^ invert;
+        start[i] = stamp(i) ^ invert;
     for (uint64_t i = 0; i < count; i++) {
-        uint64_t found = start[i], expected = pattern(i) ^ invert;
+        uint64_t found = start[i], expected = stamp(i) ^ invert;
         if (found != expected) {
             print("at %016lx: wrote %016lx, read %016lx\n", (uint64_t)&start[i], expected, found);
             return false;

@@ -10,13 +10,18 @@ enum { LARGEST = 1 << 20 };
 
 struct board_facts board = {.ram_size = 16 << 20, .timebase = 10000000}; /* where no tree says otherwise */
 
+static uint32_t swapped(uint64_t word)
+{
+    return (uint32_t)(word << 24 | (word & 0xff00) << 8 | (word >> 8 & 0xff00) | (word >> 24 & 0xff));
+}
+
 /* No read leaves the tree, whatever it says about itself: beyond its end are zeros. */
 static uint32_t word(uint32_t offset)
 {
     uint64_t value = 0;
     if (board.size >= 4 && offset <= board.size - 4)
         guarded_load(board.address + offset, 4, &value);
-    return __builtin_bswap32((uint32_t)value);
+    return swapped(value);
 }
 
 /* Whether the text at offset is this name, or this name and "@address". */
@@ -66,7 +71,7 @@ static void walk(uint32_t at, uint32_t strings)
 void fdt_read(uint64_t address)
 {
     uint64_t magic = 0, last;
-    if (address % 8 || !guarded_load(address, 4, &magic) || __builtin_bswap32((uint32_t)magic) != MAGIC)
+    if (address % 8 || !guarded_load(address, 4, &magic) || swapped(magic) != MAGIC)
         return;
     board.address = address;
     board.size = LARGEST;

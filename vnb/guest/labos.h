@@ -124,11 +124,24 @@ void stop(void);                                /* it was */
 extern bool shell_busy;                         /* a command is running */
 
 /* cmd_*.c */
+int cmd_cpu_info(unsigned count, char **words);
 int cmd_crash(unsigned count, char **words);
+int cmd_disk_info(unsigned count, char **words);
 int cmd_irq(unsigned count, char **words);
 int cmd_mem_size(unsigned count, char **words);
 int cmd_regs(unsigned count, char **words);
-extern const struct command mem_commands[];
+int cmd_virtio(unsigned count, char **words);
+extern const struct command cpu_commands[], disk_commands[], mem_commands[];
+
+/* pattern.c */
+struct pattern {
+    bool stamped;                               /* each word is its own number, plus value */
+    const char *text;                           /* or each sector begins with this */
+    uint64_t value;                             /* or each byte is this */
+};
+uint64_t stamp(uint64_t i);                     /* the number of a word, stirred */
+bool pattern_parse(const char *word, struct pattern *pattern);
+void pattern_fill(const struct pattern *pattern, uint8_t *buffer, uint64_t sector, size_t length);
 
 /* dump.c */
 enum { SCRATCH_SIZE = 1 << 20 };

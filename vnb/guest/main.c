@@ -2,7 +2,7 @@
  *
  * main() starts the devices and then does one thing at a time: a key from the console, a command
  * from the agent's port, or sleep. */
-#include "labos.h"
+#include "virtio.h"
 
 static bool has_work(void *unused)
 {
@@ -41,11 +41,13 @@ void __attribute__((noreturn)) main(uint64_t device_tree)
     fdt_read(device_tree);
     plic_start();
     uart_start();
+    virtio_find();
+    disk_start_all();
     csr_set(mstatus, MSTATUS_MIE); /* every device that may interrupt is ready for it */
 
     print("labos: RISC-V, ");
     print_size(board.ram_size);
-    print(" of memory. Type help.\n");
+    print(" of memory, %u disk%s. Type help.\n", disk_count, disk_count == 1 ? "" : "s");
     line_begin();
     serve();
 }

@@ -2,7 +2,7 @@
  *
  * The PLIC keeps which of them do.  The hart claims the most urgent one, serves it, and says that it
  * is complete; until then the PLIC does not tell of it again. */
-#include "labos.h"
+#include "virtio.h"
 
 /* Context 0 is machine mode of hart 0. */
 #define PRIORITY(source) REGISTER32(PLIC + 4 * (source))
@@ -30,6 +30,8 @@ static void serve(unsigned source)
 {
     if (source == UART_SOURCE)
         uart_interrupt();
+    if (source >= VIRTIO_SOURCE(0) && source < VIRTIO_SOURCE(VIRTIO_SLOTS))
+        virtio_interrupt(source - VIRTIO_SOURCE(0));
 }
 
 void plic_interrupt(void)

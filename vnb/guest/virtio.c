@@ -1,0 +1,80 @@
+/* The life of a VirtIO device: found in its slot, reset, negotiated with, running; or broken. */
+#include "virtio.h"
+
+struct virtio virtio_devices[VIRTIO_SLOTS];
+
+void virtio_find(void)
+{
+    for (unsigned slot = 0; slot < VIRTIO_SLOTS; slot++) {
+        virtio_devices[slot].slot = slot;
+        transport_probe(&virtio_devices[slot]);
+    }
+}
+
+/* The steps of [virtio 3.1.1], in the only order that is allowed. */
+bool virtio_begin(struct virtio *device, uint64_t wanted)
+{
+    if (device->version != 2)
+        return false;
+    transport_set_status(device, 0); /* reset: forget whatever was before */
+    while (transport_status(device) != 0)
+        ;
+    device->broken = false;
+    transport_set_status(device, ACKNOWLEDGE);          /* we see that it is a VirtIO device */
+    transport_set_status(device, ACKNOWLEDGE | DRIVER); /* and we know how to drive it */
+
+    /* Take what both sides understand, and nothing that we do not: a feature that is not accepted
+     * is one that the device must do without. */
+    device->features = transport_features(device) & (wanted | VIRTIO_F_VERSION_1);
+    transport_accept(device, device->features);
+    transport_set_status(device, ACKNOWLEDGE | DRIVER | FEATURES_OK);
+    if (transport_status(device) & FEATURES_OK)
+        return true;
+    transport_set_status(device, DRIVER_FAILED); /* it cannot work without what we left out */
+    return false;
+}
+
+void virtio_go(struct virtio *device)
+{
+    plic_enable(VIRTIO_SOURCE(device->slot));
+    transport_set_status(device, ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
+}
+
+/* Whoever waits for a queue looks into it after waking up, so there is nothing to do for one here. */
+void virtio_interrupt(unsigned slot)
+{
+    struct virtio *device = &virtio_devices[slot];
+    if (transport_acknowledge(device) & INTERRUPT_CONFIG)
+        device->broken = transport_status(device) & NEEDS_RESET;
+}
+
+const char *virtio_name(uint32_t id) /* [virtio 5] */
+{
+    static const char *const names[] = {
+        [0] = "empty", [1] = "network", [2] = "block",  [3] = "console", [4] = "entropy",
+        [9] = "9P",    [16] = "GPU",    [18] = "input",
+    };
+    return id < COUNT(names) && names[id] ? names[id] : "unknown";
+}
+
+int cmd_virtio(unsigned count, char **words)
+{
+    (void)count, (void)words;
+    unsigned devices = 0;
+    for (unsigned slot = 0; slot < VIRTIO_SLOTS; slot++) {
+        struct virtio *device = &virtio_devices[slot];
+        if (device->id == VIRTIO_ABSENT)
+            continue;
+        devices++;
+        print("slot %u at %08lx irq %u: %s (device %u)", slot, VIRTIO + slot * VIRTIO_SLOT_SIZE,
+              VIRTIO_SOURCE(slot), virtio_name(device->id), device->id);
+        if (device->version != 2)
+            print(", version %u: labos speaks only version 2\n", device->version);
+        else
+            print(", status 0x%02x, offers %lx, accepted %lx\n", transport_status(device),
+                  transport_features(device), device->features);
+    }
+    if (devices == 0)
+        print("no VirtIO device in any slot\n");
+    return 0;
+}
