@@ -21,7 +21,9 @@ LAYERS = (
     {"cpu", "platform", "virtio", "guest"},
     {"firmware", "images"},
     {"boot", "config"},
-    {"agent", "console", "loop"},
+    {"agent", "aio", "console", "panel", "tally"},
+    {"hardware"},
+    {"loop"},
     {"machine"},
     {"widgets", "cli"},
 )

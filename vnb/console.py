@@ -1,0 +1,96 @@
+"""The cell's end of the guest's console: what it prints comes out here, what you type goes in."""
+
+import codecs
+import html
+import re
+from collections.abc import Callable
+
+from vnb.errors import UsageError
+from vnb.host.chars import Terminal
+from vnb.waiting import Bell
+
+UNREAD = 1 << 20
+"""Characters of output kept for a cell that does not read; the oldest go first."""
+
+TAIL = 12
+"""Lines of output that an error or a repr shows."""
+
+ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
+
+
+class ConsoleSession:
+    """One reader and writer of a terminal: reads each character of output once, in order.
+
+    `ended()` says in words why no more output will come (the machine is off), or None.
+    """
+
+    def __init__(self, terminal: Terminal, bell: Bell, ended: Callable[[], str | None]) -> None:
+        self._terminal = terminal
+        self._bell = bell
+        self._ended = ended
+        self._position = 0  # bytes of the terminal's output that this session has taken
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._unread = ""
+
+    def read(self, timeout: float | None = 0) -> str:
+        """All output not read yet; with none, wait up to `timeout` seconds (None: for ever)."""
+        self._bell.wait(lambda: self._fetch() or self._ended(), timeout)
+        text, self._unread = self._unread, ""
+        return text
+
+    def write(self, text: str | bytes) -> None:
+        """Type `text` into the guest; lines end with "\\n"."""
+        if not isinstance(text, str | bytes):
+            raise UsageError(f"text={text!r}: write takes a str or bytes")
+        self._terminal.write(text)
+
+    def expect(self, pattern: str | re.Pattern[str], timeout: float | None = 30) -> re.Match[str]:
+        """Wait until unread output has `pattern`, and read up to its end.
+
+        A str stands for itself; re.compile(…) for a regular expression. TimeoutError after
+        `timeout` seconds (None: never), EOFError when the machine goes off; both show the last
+        lines of output.
+        """
+        if isinstance(pattern, str):
+            pattern = re.compile(re.escape(pattern))
+        if not isinstance(pattern, re.Pattern) or not isinstance(pattern.pattern, str):
+            raise UsageError(f"pattern={pattern!r}: expect takes a str, or re.compile of a str")
+        found = self._bell.wait(lambda: self._search(pattern), timeout)
+        if found is None:
+            raise TimeoutError(
+                f"{pattern.pattern!r} was not printed within {timeout} s; {self._tail_in_words()}"
+            )
+        self._unread = self._unread[found.end() :]
+        return found
+
+    def tail(self, lines: int = TAIL) -> str:
+        """The last lines of output, read or not, without escape sequences."""
+        raw = self._terminal.tail(lines * 200).decode(errors="replace")
+        plain = ESCAPES.sub("", raw).replace("\r\n", "\n").replace("\r", "\n")
+        return "\n".join(plain.rstrip().split("\n")[-lines:])
+
+    def _fetch(self) -> str | None:
+        """Take in what the terminal has; the unread text, or None where there is none."""
+        data, self._position = self._terminal.since(self._position)
+        self._unread = (self._unread + self._decoder.decode(data))[-UNREAD:]
+        return self._unread or None
+
+    def _search(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        ended = self._ended()  # asked first: what came before the end still counts
+        self._fetch()
+        found = pattern.search(self._unread)
+        if found is None and ended:
+            raise EOFError(
+                f"{ended}, and never printed {pattern.pattern!r}; {self._tail_in_words()}"
+            )
+        return found
+
+    def _tail_in_words(self) -> str:
+        tail = self.tail()
+        return f"its last output was:\n{tail}" if tail else "it has printed nothing"
+
+    def __repr__(self) -> str:
+        return self.tail() or "<console: nothing printed yet>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"

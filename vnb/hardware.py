@@ -1,0 +1,161 @@
+"""Everything that the guest can see, put together from its configuration for one power-on."""
+
+import os
+import random
+import time
+from contextlib import ExitStack
+from functools import partial
+from typing import NoReturn
+
+from vnb import boot, virtio
+from vnb.agent import OUTPUT, PORT
+from vnb.clock import NANOSECONDS_PER_TICK
+from vnb.config import Config, Console, Disk
+from vnb.cpu.hart import Hart
+from vnb.firmware import Sbi
+from vnb.host.block import Block
+from vnb.host.chars import Terminal
+from vnb.memory import Memory
+from vnb.platform.board import Board
+from vnb.virtio import MmioTransport, Port
+
+VIRTUAL_EPOCH = 1_767_225_600 * 10**9
+"""Nanoseconds since 1970 at power-on under the virtual clock: the first of January 2026."""
+
+ENTROPY = 32
+"""Bytes with which the guest's kernel seeds its random numbers."""
+
+DISK_NAMES = ("vda", "vdb", "vdc", "vdd", "vde", "vdf", "vdg", "vdh")
+"""As Linux will call them; they also answer for the disks' serial numbers."""
+
+SUPERVISOR = 1
+"""The privilege in which a kernel is entered; firmware and programs of their own begin in 3."""
+
+LAST_WORDS = 1 << 14
+"""Bytes of console output in which a kernel's panic is looked for."""
+
+
+class PowerChange(Exception):
+    """The guest asked to be powered off or started again: not an error, but a way out."""
+
+    def __init__(self, action: str, code: int) -> None:
+        super().__init__(action, code)
+        self.action = action
+        self.code = code
+
+
+def change_power(action: str, code: int) -> NoReturn:
+    """What syscon and SBI call: the instruction that asked is the guest's last one."""
+    raise PowerChange(action, code)
+
+
+class Backends:
+    """What outlives a power cycle: the terminals, and the disks, open until `close()`."""
+
+    def __init__(self, config: Config) -> None:
+        self.terminal = Terminal()
+        self.agent = Terminal(scrollback=OUTPUT)
+        self.disks: list[Block] = []  # in the order of the devices
+        with ExitStack() as opened:
+            for device in config.devices:
+                if isinstance(device, Disk):
+                    self.disks.append(device.open())
+                    opened.callback(self.disks[-1].close)
+            self._opened = opened.pop_all()
+        self._begin = 0
+
+    def mark(self) -> None:
+        """A boot begins here."""
+        self._begin = self.terminal.total
+
+    def said(self) -> bytes:
+        """The last that the console printed since this boot began."""
+        return self.terminal.since(max(self._begin, self.terminal.total - LAST_WORDS))[0]
+
+    def close(self) -> None:
+        """Let go of the disks."""
+        self._opened.close()
+
+
+class SerialLine:
+    """The UART's end of the terminal: it always prints, but takes input only until hvc0 does."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.output = terminal.output
+        self.console: virtio.Console | None = None
+        self._terminal = terminal
+
+    def take(self, limit: int) -> bytes:
+        """Input that no open virtio console will take."""
+        if self.console is not None and self.console.ready(0):
+            return b""
+        return self._terminal.take(limit)
+
+
+class Hardware:
+    """Memory, hart, board and devices with the image in place, ready to run."""
+
+    def __init__(self, config: Config, backends: Backends) -> None:
+        self.memory = Memory(config.memory)
+        self.hart = Hart(self.memory, engine=config.engine, clock=config.clock)
+        serial = SerialLine(backends.terminal)
+        self.board = Board(
+            self.memory,
+            self.hart,
+            on_power=change_power,
+            terminal=serial,
+            now=self._virtual_now if config.clock == "virtual" else time.time_ns,
+        )
+        self.console: virtio.Console | None = None
+        self.devices: dict[str, virtio.Device] = {}
+        disks = iter(zip(DISK_NAMES, backends.disks, strict=False))
+        for device in config.devices:
+            match device:
+                case Console():
+                    serial.console = self.console = self._console(device, config, backends)
+                    self._attach("console", self.console)
+                case Disk():
+                    name, backend = next(disks)
+                    self._attach(name, virtio.Block(backend, serial=name))
+        self.sbi = Sbi(self.hart, self.memory, self.board.uart, change_power)
+        self._hand_over(config)
+
+    def poll(self) -> None:
+        """Somebody may have typed, or output may have waited for company long enough."""
+        self.board.poll()
+        if self.console is not None:
+            self.console.poll()
+
+    def close(self) -> None:
+        """Give the guest's memory back to the host."""
+        self.memory.clear()
+
+    def _console(self, device: Console, config: Config, backends: Backends) -> virtio.Console:
+        ports = [Port(backends.terminal, console=True)]
+        if config.image.agent:
+            ports.append(Port(backends.agent, name=PORT))
+        return virtio.Console(ports, device.columns, device.rows)
+
+    def _attach(self, name: str, device: virtio.Device) -> None:
+        device.stats.owner = name
+        self.devices[name] = device
+        self.board.attach_virtio(partial(MmioTransport, device, self.memory))
+
+    def _hand_over(self, config: Config) -> None:
+        """Load the image, and enter it as firmware does, or the firmware instead."""
+        seed = 0 if config.seed is None and config.clock == "virtual" else config.seed
+        entropy = os.urandom(ENTROPY) if seed is None else random.Random(seed).randbytes(ENTROPY)
+        entry = boot.place(
+            config.image,
+            self.memory,
+            self.board,
+            append=config.append,
+            firmware=config.firmware,
+            seed=entropy,
+        )
+        self.hart.reset(entry.pc, mode=entry.mode, a0=entry.a0, a1=entry.a1, a2=entry.a2)
+        if entry.mode == SUPERVISOR:
+            self.sbi.prepare()
+
+    def _virtual_now(self) -> int:
+        return VIRTUAL_EPOCH + self.hart.mtime * NANOSECONDS_PER_TICK

@@ -1,0 +1,255 @@
+"""A computer for a cell: what it is made of, its power button, its console and its shell."""
+
+import weakref
+from collections.abc import Callable, Sequence
+from os import PathLike
+from types import TracebackType
+from typing import Self, TypeVar
+
+from vnb import images
+from vnb.agent import Agent, Result
+from vnb.aio import Aio
+from vnb.bus import Bus
+from vnb.clock import ClockName
+from vnb.config import Console, Device, Engine, check, in_words
+from vnb.console import ConsoleSession
+from vnb.cpu.hart import Hart
+from vnb.errors import UsageError
+from vnb.hardware import Backends, Hardware
+from vnb.loop import Loop, State
+from vnb.memory import Memory
+from vnb.panel import Panel
+from vnb.tally import Tally
+from vnb.waiting import Bell
+
+T = TypeVar("T")
+
+PANIC = b"Kernel panic - not syncing"
+BLOCKING = ("start", "pause", "resume", "reset", "stop", "close", "wait", "shell", "memory_hash")
+
+
+class Machine:
+    """A RISC-V computer that runs in a background thread of this process.
+
+    `image` is what it boots (default: the embedded `images.labos()`), `memory` its RAM ("256M",
+    "1G" or bytes), `devices` a list of Console() and Disk(…), `append` more of the kernel's
+    command line, `firmware` a firmware image to run instead of the built-in SBI. With
+    `clock="virtual"` time is counted in instructions, so that two runs are the same; `seed` is
+    where the guest's randomness starts. `engine` is "llvm", "numba", "python" or "auto".
+
+    UsageError names the argument that is wrong; HostError says what the host refused. As a
+    context manager it starts, and is closed at the end; so is one that nobody refers to.
+    """
+
+    def __init__(
+        self,
+        image: images.Image | None = None,
+        memory: int | str = "256M",
+        devices: Sequence[Device] | None = None,
+        append: str = "",
+        board: str = "virt",
+        firmware: str | PathLike[str] | None = None,
+        clock: ClockName = "real",
+        engine: Engine = "auto",
+        seed: int | None = None,
+    ) -> None:
+        if image is None:
+            image = images.labos()
+        config = check(image, memory, devices, append, board, firmware, clock, engine, seed)
+        backends = Backends(config)
+        bell = Bell()
+        # No closure from here on may hold `self`: a machine that nobody refers to must end.
+        agent = Agent(backends.agent, bell, lambda: trouble(loop, backends))
+
+        def build() -> Hardware:
+            agent.restart()
+            backends.mark()
+            return Hardware(config, backends)
+
+        loop = Loop(build, backends.close, bell)
+        for terminal in (backends.terminal, backends.agent):
+            terminal.on_input = loop.poll
+            terminal.on_output = bell.ring
+        self.config = config
+        self.console = ConsoleSession(backends.terminal, bell, loop.ended)
+        self._agent = agent
+        self._bell = bell
+        self._loop = loop
+        self._finalizer = weakref.finalize(self, loop.close)  # also when Python exits
+
+    # The power button
+
+    def start(self) -> Self:
+        """Power on, or go on after a pause; a running machine just runs on."""
+        self._loop.start()
+        return self
+
+    def pause(self) -> None:
+        """Stop the guest, and its time, where it is; nothing happens to one that is not running."""
+        self._loop.pause()
+
+    def resume(self) -> None:
+        """Go on after a pause; UsageError if the machine is off."""
+        self._loop.resume()
+
+    def reset(self) -> None:
+        """Start over with empty RAM and the image placed again; a paused machine stays paused."""
+        self._loop.reset()
+
+    def stop(self) -> None:
+        """Take the power away, as pulling the plug does; `start()` begins again."""
+        self._loop.stop()
+
+    def close(self) -> None:
+        """Stop, end the thread (within a second) and release memory and disks, for good."""
+        self._loop.close()
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait until the machine is off: its exit code, or None if `stop()` took the power.
+
+        TimeoutError after `timeout` seconds; HostError if the machine failed.
+        """
+        if self.state == "new":
+            raise UsageError("wait: the machine was never started; use start()")
+        off = self._bell.wait(lambda: self.state in ("off", "failed") or None, timeout)
+        self._loop.check()
+        if off is None:
+            raise TimeoutError(f"the machine is still {self.state} after {timeout} s")
+        return self.exit_code
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+        if error is None:
+            self._loop.check()
+
+    # Its shell, and what else a cell may do with it
+
+    def shell(self, command: str, timeout: float | None = None, check: bool = False) -> Result:
+        """Run `command` with the guest's `sh -c`, and wait for its output and status.
+
+        Waits first for the guest to boot. After `timeout` seconds the command is interrupted and
+        TimeoutError says what it printed; Ctrl-C interrupts it too, and the machine runs on. With
+        `check`, a status other than 0 raises CommandFailed. GuestError if the guest powers off or
+        panics meanwhile; UsageError if the image has no shell agent.
+        """
+        if not self.config.image.agent:
+            raise UsageError(
+                f"shell: image {self.config.image.name!r} has no shell agent; talk to the guest"
+                " through machine.console, or boot images.debian()"
+            )
+        if not any(isinstance(device, Console) for device in self.config.devices):
+            raise UsageError("shell: devices has no Console(), which carries the shell's port")
+        self._loop.check()
+        return self._agent.run(command, timeout, check)
+
+    def call(self, function: Callable[[], T]) -> T:
+        """What `function()` returns, run on the machine's thread between two instructions."""
+        return self._loop.call(function)
+
+    def memory_hash(self) -> str:
+        """The SHA-256 of all RAM, in hexadecimal."""
+        return self.call(self.memory.sha256)
+
+    @property
+    def aio(self) -> Aio:
+        """Every blocking method as a coroutine: `await machine.aio.shell("make")`."""
+        console = Aio(self.console, self._bell, ("read", "write", "expect"))
+        return Aio(self, self._bell, BLOCKING, console=console)
+
+    # What there is to see
+
+    @property
+    def state(self) -> State:
+        """In one word: "new", "running", "paused", "off" or "failed"."""
+        return self._loop.state
+
+    @property
+    def exit_code(self) -> int | None:
+        """What the guest powered off with; None if it did not."""
+        return self._loop.exit_code
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since power-on, without pauses."""
+        return self._loop.uptime
+
+    @property
+    def hart(self) -> Hart:
+        """The processor: `hart.pc`, `hart.x[10]`, `hart.csr("satp")`; pause for a still picture."""
+        return self._loop.hardware.hart
+
+    @property
+    def memory(self) -> Memory:
+        """The guest's RAM, by physical address."""
+        return self._loop.hardware.memory
+
+    @property
+    def bus(self) -> Bus:
+        """The address map: which device answers where."""
+        return self._loop.hardware.board.bus
+
+    @property
+    def instructions(self) -> int:
+        """Instructions retired since power-on."""
+        return self.hart.instret
+
+    @property
+    def mips(self) -> float:
+        """Millions of instructions in a second, of the seconds that the guest was not asleep."""
+        busy = self.uptime - self._loop.asleep
+        return self.instructions / busy / 1e6 if busy > 0 else 0.0
+
+    @property
+    def stats(self) -> Tally:
+        """What each device has counted, live; `stats.plot()` draws the disks' throughput."""
+        devices = self._loop.hardware.devices
+        return Tally({name: device.stats for name, device in devices.items()})
+
+    def __repr__(self) -> str:
+        return f"<Machine {self.config.image.name}: {self.state}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        panel = self._panel()
+        return {"text/plain": panel.text(), "text/html": panel.html()}
+
+    def _panel(self) -> Panel:
+        loop, config = self._loop, self.config
+        rows = [
+            ("memory", in_words(config.memory)),
+            ("devices", ", ".join(map(str, config.devices)) or "none"),
+            ("clock, engine", f"{config.clock}, {config.engine}"),
+        ]
+        if self.state != "new" and loop.powered:
+            rows.insert(0, ("uptime", f"{self.uptime:.1f} s"))
+            rows.insert(1, ("instructions", f"{self.instructions:,} ({self.mips:.0f} MIPS)"))
+        return Panel(
+            title=f"vnb · {config.image.name}",
+            state=self.state,
+            note=repr(loop.failure) if loop.failure else exit_in_words(self.exit_code),
+            rows=tuple(rows),
+            console=self.console.tail(),
+        )
+
+
+def exit_in_words(code: int | None) -> str:
+    """How a guest that powered itself off did so."""
+    return "" if code is None else f"exit code {code}"
+
+
+def trouble(loop: Loop, backends: Backends) -> str | None:
+    """In words, why a guest will not answer its shell's port any more, if so."""
+    if ended := loop.ended():
+        return ended
+    if loop.state == "paused":
+        return "the machine is paused"
+    if PANIC in backends.said():
+        return "the guest's kernel panicked"
+    return None
