@@ -36,7 +36,7 @@ MACHINE, SUPERVISOR = 3, 1
 FIRMWARE_INFO = struct.Struct("<6Q")
 """struct fw_dynamic_info: magic, version, next address, next mode, options, boot hart."""
 
-FIRMWARE_MAGIC = int.from_bytes(b"OSBI", "big")
+FIRMWARE_MAGIC = int.from_bytes(b"OSBI", "little")
 FIRMWARE_VERSION = 2
 
 

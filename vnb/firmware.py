@@ -29,6 +29,7 @@ A0, A1, A2, A3, A6, A7 = 10, 11, 12, 13, 16, 17  # by their numbers among the x 
 SSIP = 1 << 1  # of mip
 SIE = 1 << 1  # of sstatus
 
+SUPERVISOR = 1
 STARTED = 0
 RETENTIVE, NON_RETENTIVE = 0x0000_0000, 0x8000_0000
 NO_REASON, SYSTEM_FAILURE = 0, 1
@@ -94,11 +95,12 @@ class Sbi:
         self._on_power = on_power
 
     def prepare(self) -> None:
-        """Leave the hart, reset into supervisor mode, as firmware leaves it for a supervisor."""
+        """Leave the hart, fresh from reset, as firmware leaves it for a supervisor."""
         hart = self._hart
         for name, value in HANDOVER.items():
             hart.set_csr(name, value)
         hart.stimecmp = NEVER
+        hart.mode = SUPERVISOR
         hart.sbi = True
 
     def call(self) -> None:

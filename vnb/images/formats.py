@@ -21,6 +21,9 @@ the old magic, the magic, and where its EFI stub's own header is."""
 
 MAGIC_AT, MAGIC = 0x38, b"RSC\x05"
 BIG_ENDIAN = 1  # of flags
+COFF = struct.Struct("<2xH12xH2x")  # how many sections, the size of the optional header
+SECTION = struct.Struct("<16xII16x")  # size and offset of its bytes in the file
+
 ZBOOT_AT, ZBOOT = 4, b"zimg"
 
 # fmt: off
@@ -52,6 +55,8 @@ FOREIGN = (
 )
 """What people hand over by mistake, the telling ones first."""
 # fmt: on
+
+WANTED = "vnb runs a riscv64 Linux kernel (Image, also .gz or .zst), an ELF or a flat binary"
 
 # fmt: off
 ARCHITECTURES = {
@@ -121,29 +126,28 @@ def recognise(data: bytes, name: str) -> Kind:
 
     Bytes that nothing is known about are a flat binary.
     """
-    data = unpack(data, name)
-    if data.startswith(ELF):
-        elf(data, name)
+    plain = unpack(data, name)
+    if plain.startswith(ELF):
+        elf(plain, name)
         return "elf"
-    if data[MAGIC_AT:].startswith(MAGIC):
+    if plain.startswith(MAGIC, MAGIC_AT):
         return "linux"
-    refuse_foreign(data, name)
+    refuse_foreign(plain, name)
+    if plain is not data:
+        raise UsageError(f"{name} is a compressed file, and what is in it is no kernel or ELF")
     return "raw"
 
 
 def refuse_foreign(data: bytes, name: str) -> None:
     """UsageError if `data` is known to be something that no machine of ours can run."""
     for offset, magic, what in FOREIGN:
-        if data[offset : offset + len(magic)] == magic:
+        if data.startswith(magic, offset):
             raise UsageError(f"{name} is {what}; {WANTED}")
-
-
-WANTED = "vnb runs a riscv64 Linux kernel (Image, also .gz or .zst), an ELF or a flat binary"
 
 
 def unpack(data: bytes, name: str) -> bytes:
     """`data` without its compression (gzip, zstd, or a kernel that unpacks itself under EFI)."""
-    if data[ZBOOT_AT : ZBOOT_AT + 4] == ZBOOT and data.startswith(b"MZ"):
+    if data.startswith(b"MZ") and data.startswith(ZBOOT, ZBOOT_AT):
         start, length = struct.unpack_from("<II", data.ljust(16, b"\0"), 8)
         if start + length > len(data):
             raise UsageError(
@@ -184,7 +188,7 @@ def linux(data: bytes, name: str) -> Kernel:
     data = unpack(data, name)
     if data.startswith(ELF):
         raise UsageError(f"{name} is an ELF file, perhaps vmlinux; give the Image made from it")
-    if len(data) < HEADER.size or not data[MAGIC_AT:].startswith(MAGIC):
+    if len(data) < HEADER.size or not data.startswith(MAGIC, MAGIC_AT):
         refuse_foreign(data, name)
         raise UsageError(f"{name} is no riscv64 Linux kernel: it has no Image header")
     text_offset, size, flags, *_, pe = HEADER.unpack_from(data)
@@ -197,17 +201,14 @@ def linux(data: bytes, name: str) -> Kernel:
 
 
 def _pe_size(data: bytes, at: int) -> int:
-    """Bytes that the EFI stub's section table promises, 0 without a stub [pe, COFF header]."""
-    if not data.startswith(b"MZ") or data[at : at + 4] != b"PE\0\0":
+    """Bytes that the EFI stub's section table promises, 0 without a stub [pe, Section Table]."""
+    if not data.startswith(b"MZ") or not data.startswith(b"PE\0\0", at):
         return 0
-    coff = data[at + 4 : at + 24].ljust(20, b"\0")
-    sections, optional = struct.unpack("<2xH12xH2x", coff)
-    table = data[at + 24 + optional :][: sections * 40]
-    ends = [
-        size + start
-        for size, start in struct.iter_unpack("<16x2I16x", table[: len(table) // 40 * 40])
-    ]
-    return max(ends, default=0)
+    sections, optional = COFF.unpack(data[at + 4 : at + 24].ljust(COFF.size, b"\0"))
+    start = at + 24 + optional
+    table = data[start : start + sections * SECTION.size]
+    whole = table[: len(table) - len(table) % SECTION.size]
+    return max((size + offset for size, offset in SECTION.iter_unpack(whole)), default=0)
 
 
 def elf(data: bytes, name: str) -> Program:
