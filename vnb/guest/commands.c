@@ -64,12 +64,14 @@ static int cmd_halt(unsigned count, char **words)
     uint64_t code = 0;
     if (count > 1 && !number(words[1], "CODE", 0, 0xffff, &code))
         return USAGE;
+    agent_finish(0); /* now: there will be no later */
     power_off((unsigned)code);
 }
 
 static int cmd_reboot(unsigned count, char **words)
 {
     (void)count, (void)words;
+    agent_finish(0);
     power_cycle();
 }
 

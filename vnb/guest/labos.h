@@ -88,7 +88,7 @@ struct trap_frame {
     uint64_t cause, value;                      /* mcause and mtval */
 };
 extern struct trap_frame trap_frame;            /* what the last trap saved */
-extern uint64_t timer_interrupts, exceptions;
+extern uint64_t timer_interrupts, exceptions, last_exception;
 const char *cause_name(uint64_t cause);
 void print_registers(const struct trap_frame *frame);
 
@@ -107,7 +107,7 @@ bool complete(const char *line, char added[COMPLETION_LIMIT]);
 void print_completions(const char *line);
 
 /* shell.c: a command's status is 0 for success; these are the other ones */
-enum { FAILED = 1, USAGE = 2, UNKNOWN = 127, CRASHED = 128 /* + mcause */, STOPPED = 130 };
+enum { FAILED = 1, USAGE = 2, CRASHED = 64 /* + mcause */, UNKNOWN = 127, STOPPED = 130 };
 
 struct command {
     const char *name, *usage, *summary;
@@ -147,3 +147,13 @@ void pattern_fill(const struct pattern *pattern, uint8_t *buffer, uint64_t secto
 enum { SCRATCH_SIZE = 1 << 20 };
 extern uint8_t scratch[SCRATCH_SIZE];           /* a large buffer, for one command at a time */
 void dump(uint64_t label, const void *data, size_t length);
+
+/* base64.c */
+void base64_decode(const char *in, char *out);
+
+/* agent.c */
+void agent_start(void);
+bool agent_has_work(void);
+void agent_serve(void);
+void agent_listen(void);                        /* while a command runs: is it to be stopped? */
+bool agent_finish(int status);                  /* tells who asked for the command, if that was the agent */

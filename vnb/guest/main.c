@@ -7,7 +7,7 @@
 static bool has_work(void *unused)
 {
     (void)unused;
-    return uart_has_input();
+    return uart_has_input() || agent_has_work();
 }
 
 static void __attribute__((noreturn)) serve(void)
@@ -20,6 +20,8 @@ static void __attribute__((noreturn)) serve(void)
                 shell_run(line);
                 line_begin();
             }
+        } else if (agent_has_work()) {
+            agent_serve();
         } else {
             print_flush();
             sleep_unless(has_work, NULL);
@@ -31,8 +33,9 @@ static void __attribute__((noreturn)) serve(void)
 void __attribute__((noreturn)) recovered(void)
 {
     shell_busy = false;
-    csr_set(mstatus, MSTATUS_MIE);
-    line_begin();
+    csr_set(mstatus, MSTATUS_MIE); /* the trap may have come while they were off */
+    if (!agent_finish(CRASHED + (int)last_exception))
+        line_begin();
     serve();
 }
 
@@ -43,6 +46,7 @@ void __attribute__((noreturn)) main(uint64_t device_tree)
     uart_start();
     virtio_find();
     disk_start_all();
+    agent_start();
     csr_set(mstatus, MSTATUS_MIE); /* every device that may interrupt is ready for it */
 
     print("labos: RISC-V, ");

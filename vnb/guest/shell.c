@@ -13,6 +13,7 @@ void stop(void)
 
 bool stopped(void)
 {
+    agent_listen();
     return stop_requested;
 }
 

@@ -19,6 +19,7 @@ static const char *const causes[] = {
 
 struct trap_frame trap_frame;
 uint64_t timer_interrupts, exceptions;
+uint64_t last_exception; /* its cause: by the time that recover runs, an interrupt may have been, too */
 
 extern char guard_begin, guard_end, guard_failed, recover; /* guard.S, start.S */
 
@@ -50,6 +51,7 @@ static void exception(struct trap_frame *frame)
         return;
     }
     exceptions++;
+    last_exception = frame->cause;
     print("\ntrap: %s (mcause %lu) at %016lx, mtval %016lx\n", cause_name(frame->cause), frame->cause, pc,
           frame->value);
     print_registers(frame);

@@ -126,6 +126,15 @@ enum disk_result disk_transfer(struct disk *disk, enum disk_request request, uin
 enum disk_result disk_erase(struct disk *disk, enum disk_request request, uint64_t sector, uint32_t count);
 const char *disk_result_name(enum disk_result result);
 
+/* ---- virtio_console.c ---- */
+
+bool port_start(const char *name);
+bool port_poll(void);                             /* true once: the port is open now */
+bool port_has_news(void);                         /* for port_poll() or port_read() */
+bool port_has_input(void);
+bool port_read(char *c);
+void port_write(const char *text, size_t length);
+
 /* ---- cmd_disk.c, cmd_disk_bench.c ---- */
 
 struct disk *disk_current(void); /* NULL, having said so, if there is none */
