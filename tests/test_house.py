@@ -25,7 +25,8 @@ LAYERS = (
     {"hardware"},
     {"loop"},
     {"machine"},
-    {"widgets", "cli"},
+    {"widgets", "attach", "doctor"},
+    {"cli"},
 )
 APART = {(room, "host") for room in ("cpu", "platform", "virtio")}  # backends are handed in
 ONLY_IN = {

@@ -21,10 +21,18 @@ ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|
 class ConsoleSession:
     """One reader and writer of a terminal: reads each character of output once, in order.
 
-    `ended()` says in words why no more output will come (the machine is off), or None.
+    `ended()` says in words why no more output will come (the machine is off), or None;
+    `resize(columns, rows)` tells the guest.
     """
 
-    def __init__(self, terminal: Terminal, bell: Bell, ended: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        terminal: Terminal,
+        bell: Bell,
+        ended: Callable[[], str | None],
+        resize: Callable[[int, int], None],
+    ) -> None:
+        self.resize = resize
         self._terminal = terminal
         self._bell = bell
         self._ended = ended
@@ -34,7 +42,12 @@ class ConsoleSession:
 
     def read(self, timeout: float | None = 0) -> str:
         """All output not read yet; with none, wait up to `timeout` seconds (None: for ever)."""
-        self._bell.wait(lambda: self._fetch() or self._ended(), timeout)
+
+        def more() -> str | None:
+            ended = self._ended()  # asked first: what came before the end still counts
+            return self._fetch() or ended
+
+        self._bell.wait(more, timeout)
         text, self._unread = self._unread, ""
         return text
 
@@ -43,6 +56,11 @@ class ConsoleSession:
         if not isinstance(text, str | bytes):
             raise UsageError(f"text={text!r}: write takes a str or bytes")
         self._terminal.write(text)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that were typed and that the guest has not read yet."""
+        return self._terminal.waiting
 
     def expect(self, pattern: str | re.Pattern[str], timeout: float | None = 30) -> re.Match[str]:
         """Wait until unread output has `pattern`, and read up to its end.

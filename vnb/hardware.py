@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import NoReturn
@@ -55,6 +56,8 @@ class Backends:
     def __init__(self, config: Config) -> None:
         self.terminal = Terminal()
         self.agent = Terminal(scrollback=OUTPUT)
+        consoles = [device for device in config.devices if isinstance(device, Console)]
+        self.size = (consoles[0].columns, consoles[0].rows) if consoles else (80, 25)
         self.disks: list[Block] = []  # in the order of the devices
         with ExitStack() as opened:
             for device in config.devices:
@@ -77,19 +80,36 @@ class Backends:
         self._opened.close()
 
 
-class SerialLine:
-    """The UART's end of the terminal: it always prints, but takes input only until hvc0 does."""
+class Line:
+    """One of the lines that share a terminal: each prints there, only the `chosen` one is typed to.
 
-    def __init__(self, terminal: Terminal) -> None:
+    A guest's input belongs to the line that it opened last: a kernel on hvc0 has the UART open
+    while it boots, and one on ttyS0 opens hvc0 by the way, when the driver finds it.
+    """
+
+    def __init__(self, terminal: Terminal, is_open: Callable[[], bool]) -> None:
         self.output = terminal.output
-        self.console: virtio.Console | None = None
+        self.is_open = is_open
+        self.was_open = False
+        self.chosen = False
         self._terminal = terminal
 
     def take(self, limit: int) -> bytes:
-        """Input that no open virtio console will take."""
-        if self.console is not None and self.console.ready(0):
-            return b""
-        return self._terminal.take(limit)
+        """Input, if it is this line's."""
+        return self._terminal.take(limit) if self.chosen else b""
+
+
+def choose(lines: Sequence[Line]) -> None:
+    """Give the terminal's input to the line opened last; while none is open, to the first one."""
+    chosen = next((line for line in lines if line.chosen), lines[0])
+    if not chosen.is_open():
+        chosen = next((line for line in lines if line.is_open()), lines[0])
+    for line in lines:
+        if line.is_open() and not line.was_open:
+            chosen = line
+        line.was_open = line.is_open()
+    for line in lines:
+        line.chosen = line is chosen
 
 
 class Hardware:
@@ -98,12 +118,12 @@ class Hardware:
     def __init__(self, config: Config, backends: Backends) -> None:
         self.memory = Memory(config.memory)
         self.hart = Hart(self.memory, engine=config.engine, clock=config.clock)
-        serial = SerialLine(backends.terminal)
+        self._lines = [Line(backends.terminal, lambda: self.board.uart.listening)]
         self.board = Board(
             self.memory,
             self.hart,
             on_power=change_power,
-            terminal=serial,
+            terminal=self._lines[0],
             now=self._virtual_now if config.clock == "virtual" else time.time_ns,
         )
         self.console: virtio.Console | None = None
@@ -112,8 +132,7 @@ class Hardware:
         for device in config.devices:
             match device:
                 case Console():
-                    serial.console = self.console = self._console(device, config, backends)
-                    self._attach("console", self.console)
+                    self._attach("console", self._console(config, backends))
                 case Disk():
                     name, backend = next(disks)
                     self._attach(name, virtio.Block(backend, serial=name))
@@ -122,19 +141,28 @@ class Hardware:
 
     def poll(self) -> None:
         """Somebody may have typed, or output may have waited for company long enough."""
+        choose(self._lines)
         self.board.poll()
         if self.console is not None:
             self.console.poll()
+
+    def resize(self, columns: int, rows: int) -> None:
+        """The terminal has a new size, in characters."""
+        if self.console is not None:
+            self.console.resize(columns, rows)
 
     def close(self) -> None:
         """Give the guest's memory back to the host."""
         self.memory.clear()
 
-    def _console(self, device: Console, config: Config, backends: Backends) -> virtio.Console:
-        ports = [Port(backends.terminal, console=True)]
+    def _console(self, config: Config, backends: Backends) -> virtio.Console:
+        line = Line(backends.terminal, lambda: console.ready(0))
+        ports = [Port(line, console=True)]
         if config.image.agent:
             ports.append(Port(backends.agent, name=PORT))
-        return virtio.Console(ports, device.columns, device.rows)
+        self.console = console = virtio.Console(ports, *backends.size)
+        self._lines.append(line)
+        return console
 
     def _attach(self, name: str, device: virtio.Device) -> None:
         device.stats.owner = name

@@ -71,7 +71,13 @@ class Machine:
             terminal.on_input = loop.poll
             terminal.on_output = bell.ring
         self.config = config
-        self.console = ConsoleSession(backends.terminal, bell, loop.ended)
+
+        def resize(columns: int, rows: int) -> None:
+            Console(columns, rows)  # says what is wrong with them, if anything
+            backends.size = (columns, rows)
+            loop.call(lambda: loop.hardware.resize(columns, rows))
+
+        self.console = ConsoleSession(backends.terminal, bell, loop.ended, resize)
         self._agent = agent
         self._bell = bell
         self._loop = loop

@@ -69,6 +69,12 @@ def names() -> tuple[str, ...]:
     return tuple(_NAMED)
 
 
+def description(name: str) -> str:
+    """What the guest of that name is, in a few words."""
+    told: str = _NAMED[name][1]
+    return told
+
+
 def get(name: str) -> Image:
     """The guest of that name, as its own function would return it."""
     if name not in _NAMED:

@@ -115,6 +115,11 @@ class Uart:
         """What a driver asks of the device tree."""
         return {"compatible": "ns16550a", "clock-frequency": CLOCK}
 
+    @property
+    def listening(self) -> bool:
+        """Whether the guest wants to be interrupted by input, as drivers do of an open port."""
+        return bool(self._ier & RECEIVED)
+
     # The guest's side: every access moves one byte, however wide it is
 
     def read(self, offset: int, size: int) -> int:
