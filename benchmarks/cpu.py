@@ -1,4 +1,4 @@
-"""How fast the processor is: our own kernels on vnb, QEMU, unicorn and the host, in one run.
+"""How fast the processor is: our own kernels on vnb, others and the host, in one run.
 
     python benchmarks/cpu.py [--rounds 3] [--kernel sieve --kernel fib …]
 
@@ -15,56 +15,51 @@ from collections import defaultdict
 import click
 from tables import host, spread, table
 from targets import KERNELS, Run, Target, targets
+from tqdm import tqdm
 
 Measured = dict[tuple[str, str], list[Run]]  # (kernel, target) → one run a round
 
 
 def measure(kernels: list[str], present: list[Target], rounds: int) -> Measured:
     measured: Measured = defaultdict(list)
-    for number in range(rounds):
-        for kernel in kernels:
-            for target in present:
-                print(f"round {number + 1}/{rounds}: {kernel} on {target.name}", file=sys.stderr)
-                measured[kernel, target.name].append(target.run(kernel))
+    steps = [(kernel, target) for _ in range(rounds) for kernel in kernels for target in present]
+    for kernel, target in (progress := tqdm(steps, leave=False)):
+        progress.set_description(f"{kernel} on {target.name}")
+        measured[kernel, target.name].append(target.run(kernel))
     return measured
 
 
-def disagreements(kernels: list[str], measured: Measured) -> list[str]:
-    """One line for each kernel whose result is not the same everywhere."""
+def disagreements(kernels: list[str], present: list[Target], measured: Measured) -> list[str]:
+    """One line for each kernel whose result or count of instructions is not the same everywhere."""
     lines = []
     for kernel in kernels:
-        results = {
-            name: run.result for (k, name), runs in measured.items() if k == kernel for run in runs
-        }
-        if len(set(results.values())) > 1:
-            shown = ", ".join(f"{name} {result:#x}" for name, result in results.items())
-            lines.append(f"{kernel}: the results differ: {shown}")
+        seen = [(target, run) for target in present for run in measured[kernel, target.name]]
+        results = {run.result for _, run in seen}
+        counts = {run.instructions for target, run in seen if target.counts}
+        if len(results) > 1 or len(counts) > 1:
+            told = "; ".join(
+                f"{t.name} {run.result:#x} after {run.instructions} instructions" for t, run in seen
+            )
+            lines.append(f"{kernel}: the targets disagree: {told}")
     return lines
 
 
 def report(kernels: list[str], present: list[Target], measured: Measured) -> str:
-    """Milliseconds for each target; then vnb's rate, and its time against the others'."""
-    counting = [target.name for target in present if target.counts]
-    others = [target.name for target in present if not target.counts]
-    header = ["kernel", *(f"{target.name}, ms" for target in present)]
-    if counting:
-        header += ["M instr.", f"{counting[0]}, MIPS", *(f"× {name}" for name in others)]
-    rows = []
-    ratios: dict[str, list[float]] = defaultdict(list)
+    """Milliseconds for each target; then the first one's rate, and the others' times against it."""
+    ours, *others = present
+    header = ["kernel", "M instr.", *(f"{target.name}, ms" for target in present)]
+    header += [f"{ours.name}, MIPS", *(f"× {target.name}" for target in others)]
+    rows, ratios = [], []
     for kernel in kernels:
-        seconds = {t.name: [run.seconds for run in measured[kernel, t.name]] for t in present}
-        row = [kernel, *(spread([1e3 * s for s in seconds[t.name]]) for t in present)]
-        if counting:
-            instructions = measured[kernel, counting[0]][0].instructions
-            median = statistics.median(seconds[counting[0]])
-            row += [f"{instructions / 1e6:.0f}", f"{instructions / median / 1e6:.0f}"]
-            for name in others:
-                ratios[name].append(statistics.median(seconds[name]) / median)
-                row.append(f"{ratios[name][-1]:.2f}")
-        rows.append(row)
-    if counting:
-        means = [f"{statistics.geometric_mean(ratios[name]):.2f}" for name in others]
-        rows.append(["geometric mean", *[""] * (len(present) + 2), *means])
+        runs = [measured[kernel, target.name] for target in present]
+        medians = [statistics.median(run.seconds for run in series) for series in runs]
+        instructions = runs[0][0].instructions / 1e6
+        ratios.append([median / medians[0] for median in medians[1:]])
+        rows.append([kernel, f"{instructions:.0f}"])
+        rows[-1] += [spread([1e3 * run.seconds for run in series]) for series in runs]
+        rows[-1] += [f"{instructions / medians[0]:.0f}", *(f"{r:.2f}" for r in ratios[-1])]
+    means = [f"{statistics.geometric_mean(column):.2f}" for column in zip(*ratios, strict=True)]
+    rows.append(["geometric mean", *[""] * (len(present) + 2), *means])
     return table(header, rows)
 
 
@@ -72,17 +67,17 @@ def report(kernels: list[str], present: list[Target], measured: Measured) -> str
 @click.option("--rounds", default=3, show_default=True, help="How often everything is measured.")
 @click.option("--kernel", "kernels", multiple=True, type=click.Choice(KERNELS), default=KERNELS)
 def main(rounds: int, kernels: tuple[str, ...]) -> None:
-    """Print a table of our kernels on vnb's engines, QEMU, unicorn and the host."""
+    """Print a table of our kernels on vnb's engines, other emulators and the host."""
     wanted, everyone = list(kernels), targets()
     present = [target for target in everyone if target.missing is None]
     measured = measure(wanted, present, rounds)
     print(f"\n{host()}; {rounds} rounds: median (best)\n")
     print(report(wanted, present, measured))
-    print("\n× is the other's time divided by vnb llvm's: over 1, vnb is the faster.")
+    print(f"\n× is the other's time divided by {present[0].name}'s: over 1, vnb is the faster.")
     for target in everyone:
         if target.missing:
             print(f"Not measured: {target.name}, because {target.missing}.")
-    if wrong := disagreements(wanted, measured):
+    if wrong := disagreements(wanted, present, measured):
         sys.exit("\n".join(wrong))
 
 

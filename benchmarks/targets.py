@@ -1,13 +1,15 @@
-"""What can run a kernel of ours: vnb's engines, QEMU, unicorn and the host, behind one word.
+"""What can run a kernel of ours: vnb's engines, QEMU, TinyEMU, unicorn and the host.
 
-Every RISC-V target runs the same ELF file on the same board: it prints a result, the time by the
-board's own 10 MHz clock and the retired instructions over the UART, and powers off.
+Every RISC-V target runs the same code on its board: it prints a result, the time by the board's own
+10 MHz clock and the retired instructions, and powers off.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib.util
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -31,7 +33,7 @@ LIMIT = 300  # seconds, for any one run
 
 WARNINGS = ["-Wall", "-Wextra"]
 OPTIMISE = ["-O2", "-ffp-contract=off", "-fno-math-errno", "-fomit-frame-pointer"]
-BARE = ["-ffreestanding", "-nostdlib", "-static", "-Wl,-T,board.ld"]
+BARE = ["-g0", "-ffreestanding", "-nostdlib", "-static", "-Wl,-T,board.ld"]
 RISCV = ["--target=riscv64-freestanding-none", "-mcpu=baseline_rv64", "-mcmodel=medany"]
 
 
@@ -60,14 +62,26 @@ class Target:
 
 
 @functools.cache
-def guest_program(kernel: str) -> Path:
+def guest_program(kernel: str, *defines: str) -> Path:
     """The kernel as an ELF file for the board, built by ziglang's C compiler."""
-    elf = BUILT / f"{kernel}.elf"
+    elf = BUILT / f"{'-'.join([kernel, *defines])}.elf"
     BUILT.mkdir(parents=True, exist_ok=True)
     compiler = [sys.executable, "-m", "ziglang", "cc", *OPTIMISE, *WARNINGS, *RISCV, *BARE]
-    sources = ["start.S", "board.c", f"{kernel}.c"]
+    sources = [*(f"-D{name}" for name in defines), "start.S", "board.c", f"{kernel}.c"]
     subprocess.run([*compiler, *sources, "-o", str(elf)], cwd=SOURCES, check=True)
     return elf
+
+
+@functools.cache
+def tinyemu_config(kernel: str) -> Path:
+    """A TinyEMU machine that boots the kernel as a flat binary, talking through its HTIF."""
+    flat, config = BUILT / f"{kernel}.bin", BUILT / f"{kernel}.cfg"
+    elf = guest_program(kernel, "HTIF")
+    copy = [sys.executable, "-m", "ziglang", "objcopy", "-O", "binary", str(elf), str(flat)]
+    subprocess.run(copy, check=True)
+    machine = {"version": 1, "machine": "riscv64", "memory_size": RAM_SIZE >> 20, "bios": flat.name}
+    config.write_text(re.sub(r'"(\w+)":', r"\1:", json.dumps(machine)))  # its keys are bare words
+    return config
 
 
 @functools.cache
@@ -84,7 +98,7 @@ def _output(command: list[str]) -> Run:
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, timeout=LIMIT, stdin=subprocess.DEVNULL
     )
-    return Run.parse(done.stdout)
+    return Run.parse(done.stdout.splitlines()[0])
 
 
 def run_native(kernel: str) -> Run:
@@ -95,6 +109,10 @@ def run_qemu(kernel: str) -> Run:
     board = ["-M", "virt", "-m", str(RAM_SIZE >> 20), "-display", "none", "-monitor", "none"]
     elf = str(guest_program(kernel))
     return _output(["qemu-system-riscv64", *board, "-serial", "stdio", "-bios", elf])
+
+
+def run_tinyemu(kernel: str) -> Run:
+    return _output(["temu", str(tinyemu_config(kernel))])
 
 
 def run_vnb(kernel: str, engine: str) -> Run:
@@ -153,6 +171,7 @@ def targets() -> list[Target]:
         Target("vnb llvm", functools.partial(run_vnb, engine="llvm"), counts=True),
         Target("vnb numba", functools.partial(run_vnb, engine="numba"), counts=True),
         Target("QEMU", run_qemu, _program_missing("qemu-system-riscv64")),
+        Target("TinyEMU", run_tinyemu, _program_missing("temu"), counts=True),
         Target("unicorn", run_unicorn, _module_missing("unicorn")),
         Target("native", run_native, _program_missing("cc")),
     ]

@@ -1,0 +1,210 @@
+"""How long Debian takes from power-on to its shell, on vnb's engines and on QEMU, in one run.
+
+    python benchmarks/boot.py [--rounds 5] [--memory 256M]
+
+The same kernel, initramfs and devices everywhere. Each round boots once on every target before the
+next round begins, each time in a fresh process. A second table tells how long vnb itself takes to
+start: to be imported, and from there to the first instruction of a guest.
+"""
+
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+from one_boot import LIMIT, PROMPT, READY
+from tables import host, spread, table
+
+from vnb import images
+from vnb.errors import VnbError
+
+HERE = Path(__file__).parent
+OPENSBI = Path("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.elf")  # Debian's opensbi
+
+ENGINES = ("llvm", "numba")
+
+IMPORT = "import time; t = time.perf_counter(); import vnb; print(time.perf_counter() - t)"
+FIRST = """
+import time; t = time.perf_counter()
+from vnb import Machine, images
+power_off = b"\\xb7\\x02\\x10\\x00\\x37\\x53\\x00\\x00\\x13\\x03\\x53\\x55\\x23\\xa0\\x62\\x00"
+image = images.Image("off", "raw", power_off, address=0x8000_0000)
+with Machine(image, memory="1M", engine={engine!r}) as machine:
+    machine.start()
+    machine.wait(timeout=120)
+print(time.perf_counter() - t)
+"""
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One boot: seconds to the init's line and to the prompt, and the memory it took in bytes."""
+
+    ready: float
+    shell: float
+    host: int
+    touched: int | None = None
+    instructions: int | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    name: str
+    boot: Callable[[images.Image, str], Boot]
+    missing: str | None = None
+
+
+Measured = dict[str, list[Boot]]
+
+
+def boot_vnb(_image: images.Image, memory: str, engine: str, firmware: Path | None = None) -> Boot:
+    command = [sys.executable, str(HERE / "one_boot.py"), engine, memory]
+    done = subprocess.run(
+        [*command, *([str(firmware)] if firmware else [])],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=LIMIT,
+    )
+    return Boot(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def boot_qemu(image: images.Image, memory: str) -> Boot:
+    """QEMU's board with the same devices in the same places: hvc0 and the agent's port."""
+    command = [
+        *("qemu-system-riscv64", "-M", "virt", "-m", memory, "-display", "none"),
+        *("-monitor", "none", "-serial", "null", "-global", "virtio-mmio.force-legacy=false"),
+        *("-kernel", str(image.payload), "-initrd", str(image.initrd), "-append", image.append),
+        *("-device", "virtio-serial-device"),
+        *("-chardev", "stdio,id=screen", "-device", "virtconsole,chardev=screen"),
+        *("-chardev", "null,id=agent", "-device", "virtserialport,chardev=agent,name=vnb.agent"),
+    ]
+    power_on = time.perf_counter()
+    qemu = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        ready = _wait_for(qemu, READY) - power_on
+        shell = _wait_for(qemu, PROMPT) - power_on
+        status = Path(f"/proc/{qemu.pid}/status").read_text()
+    finally:
+        qemu.kill()
+        qemu.wait()
+    peak = re.search(r"VmHWM:\s*(\d+) kB", status)
+    return Boot(ready, shell, int(peak[1]) << 10 if peak else 0)
+
+
+def _wait_for(process: subprocess.Popen[bytes], text: str) -> float:
+    """The moment when the process has printed the text."""
+    assert process.stdout is not None
+    seen, deadline = b"", time.perf_counter() + LIMIT
+    while text.encode() not in seen:
+        left = max(0.0, deadline - time.perf_counter())
+        readable, _, _ = select.select([process.stdout], [], [], left)
+        byte = os.read(process.stdout.fileno(), 1) if readable else b""
+        if not byte:
+            raise RuntimeError(f"QEMU never printed {text!r}, but {seen[-400:]!r}")
+        seen += byte
+    return time.perf_counter()
+
+
+def targets() -> list[Target]:
+    """All of them, in the order of the table, present or not."""
+    opensbi = None if OPENSBI.exists() else f"{OPENSBI} is not there (Debian's package opensbi)"
+    qemu = None if shutil.which("qemu-system-riscv64") else "qemu-system-riscv64 is not on PATH"
+    return [
+        Target("vnb llvm", partial(boot_vnb, engine="llvm")),
+        Target("vnb numba", partial(boot_vnb, engine="numba")),
+        Target("vnb llvm, OpenSBI", partial(boot_vnb, engine="llvm", firmware=OPENSBI), opensbi),
+        Target("QEMU (OpenSBI)", boot_qemu, qemu),
+    ]
+
+
+def measure(present: list[Target], image: images.Image, memory: str, rounds: int) -> Measured:
+    measured: Measured = defaultdict(list)
+    for number in range(rounds):
+        for target in present:
+            print(f"boot {number + 1}/{rounds}: {target.name}", file=sys.stderr)
+            measured[target.name].append(target.boot(image, memory))
+    return measured
+
+
+def boot_table(measured: Measured) -> str:
+    """Times as median (best), memory as the largest of all rounds."""
+    header = [
+        "",
+        "to init, s",
+        "to the shell, s",
+        "M instr.",
+        "host memory, MiB",
+        "RAM touched",
+        "rest",
+    ]
+    rows = []
+    for name, series in measured.items():
+        host_memory = max(boot.host for boot in series) >> 20
+        row = [
+            name,
+            *(spread([getattr(b, word) for b in series], ".2f") for word in ("ready", "shell")),
+        ]
+        row += [f"{series[0].instructions / 1e6:.0f}" if series[0].instructions else "–"]
+        row += [str(host_memory)]
+        touched = max(boot.touched or 0 for boot in series) >> 20
+        row += [str(touched), str(host_memory - touched)] if touched else ["–", "–"]
+        rows.append(row)
+    return table(header, rows)
+
+
+def seconds(code: str, environment: dict[str, str]) -> float:
+    """What a fresh Python prints when it runs this code."""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True, env=environment, timeout=LIMIT
+    )
+    return float(done.stdout)
+
+
+def start_table(rounds: int) -> str:
+    """How long vnb takes to start, with its caches empty and filled."""
+    series: dict[str, list[float]] = defaultdict(list)
+    for number in range(rounds):
+        print(f"start {number + 1}/{rounds}", file=sys.stderr)
+        series["import vnb"].append(seconds(IMPORT, dict(os.environ)))
+        for engine in ENGINES:
+            with tempfile.TemporaryDirectory() as empty:
+                environment = os.environ | {"XDG_CACHE_HOME": empty}
+                for when in ("first use ever", "from the caches"):
+                    name = f"to the first guest instruction, {engine}, {when}"
+                    series[name].append(seconds(FIRST.format(engine=engine), environment))
+    return table(["", "s"], [[name, spread(values, ".2f")] for name, values in series.items()])
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, help="How often everything is measured.")
+@click.option("--memory", default="256M", show_default=True, help="The guest's RAM.")
+def main(rounds: int, memory: str) -> None:
+    """Print how long Debian takes to boot on vnb and QEMU, and how long vnb takes to start."""
+    print(f"{host()}; {rounds} rounds: median (best)\n")
+    try:
+        image = images.debian()
+    except VnbError as error:
+        print(f"Not measured: booting Debian, because there is no image of it: {error}\n")
+    else:
+        print(boot_table(measure([t for t in targets() if not t.missing], image, memory, rounds)))
+        for target in targets():
+            if target.missing:
+                print(f"Not measured: {target.name}, because {target.missing}.")
+    print(f"\n{start_table(rounds)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Boots Debian once on vnb in this fresh process and prints what it took, as one line of JSON.
+
+python benchmarks/one_boot.py ENGINE MEMORY [FIRMWARE]
+"""
+
+import json
+import mmap
+import resource
+import struct
+import sys
+import time
+from pathlib import Path
+
+READY, PROMPT = ", ready", "# "
+LIMIT = 300  # seconds
+PRESENT = 1 << 63  # in an entry of /proc/self/pagemap
+
+
+def resident(address: int, size: int) -> int:
+    """How many bytes of this process's memory from `address` the host has backed."""
+    pages = size // mmap.PAGESIZE
+    with Path("/proc/self/pagemap").open("rb") as pagemap:
+        pagemap.seek(address // mmap.PAGESIZE * 8)
+        entries = struct.unpack(f"<{pages}Q", pagemap.read(pages * 8))
+    return sum(entry & PRESENT != 0 for entry in entries) * mmap.PAGESIZE
+
+
+def main(engine: str, memory: str, firmware: str | None = None) -> None:
+    from vnb import Machine, images
+
+    image = images.debian(progress=False)
+    with Machine(image, memory=memory, engine=engine, firmware=firmware) as machine:
+        power_on = time.perf_counter()
+        machine.start()
+        machine.console.expect(READY, timeout=LIMIT)
+        ready = time.perf_counter() - power_on
+        machine.console.expect(PROMPT, timeout=LIMIT)
+        shell = time.perf_counter() - power_on
+        ram = machine.memory
+        told = {
+            "ready": ready,
+            "shell": shell,
+            "instructions": machine.hart.instret,
+            "touched": resident(ram.address, ram.size),
+            "host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10,
+        }
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
