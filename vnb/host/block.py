@@ -1,6 +1,7 @@
 """Where the bytes of a disk live on the host: in a file, in memory, or as changes over either."""
 
 import errno
+import fcntl
 import os
 import stat
 import sys
@@ -159,8 +160,6 @@ class Raw:
             )
 
     def _lock(self) -> None:
-        import fcntl
-
         kind = fcntl.LOCK_SH if self.read_only else fcntl.LOCK_EX
         try:
             fcntl.flock(self._fd, kind | fcntl.LOCK_NB)
@@ -187,8 +186,8 @@ class Raw:
 class Overlay:
     """Changes kept in memory over `base`, which is read and never written.
 
-    It costs the host as much memory as clusters were written, and forgets all on `close`,
-    which closes the base as well.
+    It costs the host the clusters that were written, and one byte for each that there is. It
+    forgets all on `close`, which closes the base as well.
     """
 
     read_only = False
@@ -196,19 +195,20 @@ class Overlay:
     def __init__(self, base: Block) -> None:
         self._base = base
         self.size = base.size
-        # A cluster that was written, or None for one of zeros; the base has all the others.
-        self._clusters: dict[int, bytearray | None] = {}
+        self._clusters: dict[int, bytearray] = {}
+        # 1 for a cluster that is zeros unless it is among the clusters; the base has the rest.
+        self._zeroed = bytearray(-(-self.size // CLUSTER))
 
     def readinto(self, offset: int, buffers: Sequence[memoryview]) -> None:
         """Fill the buffers from `offset`."""
         check_range(self, offset, total(buffers))
         for number, start, part in clusters(offset, buffers):
-            if number not in self._clusters:
-                self._base.readinto(number * CLUSTER + start, [part])
-            elif (cluster := self._clusters[number]) is None:
+            if cluster := self._clusters.get(number):
+                part[:] = memoryview(cluster)[start : start + len(part)]
+            elif self._zeroed[number]:
                 part[:] = ZEROES[: len(part)]
             else:
-                part[:] = cluster[start : start + len(part)]
+                self._base.readinto(number * CLUSTER + start, [part])
 
     def write(self, offset: int, buffers: Sequence[memoryview]) -> None:
         """Keep the buffers as what is there from `offset` on."""
@@ -230,8 +230,9 @@ class Overlay:
             start = max(offset - number * CLUSTER, 0)
             end = min(offset + length - number * CLUSTER, self._length(number))
             if end - start == self._length(number):
-                self._clusters[number] = None
-            elif self._clusters.get(number, ZEROES) is not None:
+                self._clusters.pop(number, None)
+                self._zeroed[number] = 1
+            elif number in self._clusters or not self._zeroed[number]:
                 self._own(number, 0)[start:end] = ZEROES[: end - start]
 
     def close(self) -> None:
@@ -248,7 +249,7 @@ class Overlay:
         cluster = self._clusters.get(number)
         if cluster is None:
             cluster = bytearray(self._length(number))
-            if number not in self._clusters and covered < len(cluster):
+            if covered < len(cluster) and not self._zeroed[number]:
                 self._base.readinto(number * CLUSTER, [memoryview(cluster)])
             self._clusters[number] = cluster
         return cluster

@@ -6,7 +6,6 @@ anything but them: no descriptor and no guest address leaves this room.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from vnb.errors import GuestError
 from vnb.memory import Memory
@@ -28,18 +27,11 @@ USED_ENTRY = 8
 EVENT = 2
 
 
-@dataclass
 class QueueConfig:
     """What the driver writes into a queue's registers before it is used; addresses in bytes."""
 
-    max: int
-    size: int = 0
-    desc: int = 0
-    avail: int = 0
-    used: int = 0
-    ready: bool = False
-
-    def __post_init__(self) -> None:
+    def __init__(self, max_size: int) -> None:
+        self.max = max_size
         self.reset()
 
     def reset(self) -> None:
