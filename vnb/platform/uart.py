@@ -8,7 +8,7 @@ from vnb.bus import Line, Property
 
 FIFO = 16
 BATCH = 256
-"""Bytes that output may wait for company; see `Uart.flush`."""
+"""Bytes of output that wait for company at most."""
 
 CLOCK = 3_686_400
 """Hz, for the divisor that drivers compute; nothing here depends on the baud rate."""
@@ -81,17 +81,14 @@ class Uart:
         """Let out what the guest wrote, and take in what the FIFO has room for.
 
         To be called when input may be waiting, and when the hart goes to sleep or has used up
-        its slice: a prompt without a newline is only seen then.
+        its slice: a prompt without a newline is only seen then. A guest that asks for the line
+        status twice in a row is waiting for an answer, and has it called too.
         """
         self.flush()
         self._fill()
 
     def flush(self) -> None:
-        """Hand the batched output on.
-
-        Otherwise it goes at each newline, in batches of 256 bytes, and when the guest asks for
-        the line status twice in a row, as those do that wait for an answer by polling.
-        """
+        """Hand on the output that waits for a newline, or for 256 bytes of it."""
         if self._unsent:
             self._terminal.output(bytes(self._unsent))
             self._unsent.clear()
@@ -164,7 +161,6 @@ class Uart:
             case Register.MCR:
                 self._mcr = value & 0x1F
                 self._note_modem_lines()
-                self._fill()
             case Register.SCR:
                 self._scr = value
 
@@ -215,12 +211,11 @@ class Uart:
         self._trigger = TRIGGERS[fcr >> 6] if self._fifo else 1
         if switched or fcr & 2:
             self._received.clear()
-        self._fill()
         self._signal()
 
     def _line_status(self) -> int:
         if self._waits:
-            self.flush()
+            self.poll()
         self._waits = True
         status = TRANSMITTER_EMPTY
         if self._received:
