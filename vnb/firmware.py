@@ -21,15 +21,13 @@ VERSION = 1
 U64 = (1 << 64) - 1
 U32 = (1 << 32) - 1
 ALL_HARTS = U64
-NEVER = U64
 CHUNK = 4096
 """Bytes that one console call moves at most; the callers are told, and ask again [12]."""
 
 A0, A1, A2, A3, A6, A7 = 10, 11, 12, 13, 16, 17  # by their numbers among the x registers
 SSIP = 1 << 1  # of mip
-SIE = 1 << 1  # of sstatus
+SIE = 1 << 1  # of mstatus
 
-SUPERVISOR = 1
 STARTED = 0
 RETENTIVE, NON_RETENTIVE = 0x0000_0000, 0x8000_0000
 NO_REASON, SYSTEM_FAILURE = 0, 1
@@ -68,15 +66,14 @@ class Extension(IntEnum):
     DBCN = 0x4442434E
 
 
-# What the machine gives a supervisor before its first instruction
+# What the machine gives a supervisor before its first instruction, besides all of memory
 HANDOVER = {
     "medeleg": 0xB1FF,  # every exception but ecall from S
     "mideleg": 0x222,  # SSI, STI, SEI
+    "stimecmp": U64,  # never
     "mcounteren": 7,  # cycle, time, instret …
     "scounteren": 7,  # … in user mode too: the vDSO reads time, and old kernels set nothing here
     "menvcfg": 1 << 63,  # STCE: stimecmp is the supervisor's own timer
-    "pmpaddr0": U64 >> 10,
-    "pmpcfg0": 0x1F,  # all of memory, readable, writable, executable
 }
 
 
@@ -95,13 +92,10 @@ class Sbi:
         self._on_power = on_power
 
     def prepare(self) -> None:
-        """Leave the hart, fresh from reset, as firmware leaves it for a supervisor."""
-        hart = self._hart
+        """Make the hart, fresh from a reset into supervisor mode, what firmware makes of it."""
         for name, value in HANDOVER.items():
-            hart.set_csr(name, value)
-        hart.stimecmp = NEVER
-        hart.mode = SUPERVISOR
-        hart.sbi = True
+            setattr(self._hart.state, name, value)
+        self._hart.sbi = True
 
     def call(self) -> None:
         """Serve the ecall that the hart has just left with: a7 and a6 say which, a0 … its terms."""
@@ -163,11 +157,12 @@ class Sbi:
             return 0
         if kind & U32 != NON_RETENTIVE:
             raise Refused(Status.INVALID_PARAM)
-        if not self._memory.contains(resume, 2):
+        if resume & 1 or not self._memory.contains(resume, 2):
             raise Refused(Status.INVALID_ADDRESS)
         hart = self._hart
-        hart.set_csr("satp", 0)
-        hart.set_csr("sstatus", hart.csr("sstatus") & ~SIE)
+        hart.state.satp = 0
+        hart.state.mstatus &= ~SIE
+        hart.flush()
         hart.x[A0], hart.x[A1] = 0, opaque  # its hart id, and what it wanted to be told
         hart.pc = resume
         return None
@@ -227,10 +222,6 @@ def _names_us(mask: int, base: int) -> bool:
     return False
 
 
-def _csr(name: str) -> Callable[..., int]:
-    return lambda sbi, *_: sbi._hart.csr(name)
-
-
 def _always(value: int) -> Callable[..., int]:
     return lambda sbi, *_: value
 
@@ -242,9 +233,9 @@ CALLS: dict[tuple[int, int], Callable[..., int | None]] = {
     (E.BASE,   1): _always(IMPLEMENTATION),
     (E.BASE,   2): _always(VERSION),
     (E.BASE,   3): Sbi._probe,
-    (E.BASE,   4): _csr("mvendorid"),
-    (E.BASE,   5): _csr("marchid"),
-    (E.BASE,   6): _csr("mimpid"),
+    (E.BASE,   4): _always(0),  # mvendorid, marchid and mimpid, as the hart itself has them:
+    (E.BASE,   5): _always(0),  # no vendor's
+    (E.BASE,   6): _always(0),
     (E.TIME,   0): Sbi._set_timer,
     (E.IPI,    0): Sbi._send_ipi,
     (E.RFENCE, 0): Sbi._fence,  # FENCE.I

@@ -14,7 +14,6 @@ class FakeHart:
         self.mtime = 0
         self.mtimecmp = self.stimecmp = (1 << 64) - 1
         self.lines: set[int] = set()
-        self.csrs: dict[str, int] = {"mvendorid": 0, "marchid": 0, "mimpid": 0}
         self.state = SimpleNamespace(mip=0)
         self.flushes = 0
 
@@ -23,12 +22,6 @@ class FakeHart:
 
     def set_interrupt(self, number: int, level: bool) -> None:
         (self.lines.add if level else self.lines.discard)(number)
-
-    def csr(self, name: str) -> int:
-        return self.csrs[name]
-
-    def set_csr(self, name: str, value: int) -> None:
-        self.csrs[name] = value
 
     def flush(self) -> None:
         self.flushes += 1
