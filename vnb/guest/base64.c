@@ -3,7 +3,8 @@
 
 static int value(char c)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const char *place = c ? strchr(letters, c) : NULL;
     return place ? (int)(place - letters) : -1;
 }

@@ -18,14 +18,14 @@ uint64_t clock_microseconds(uint64_t ticks)
     return ticks / board.timebase * 1000000 + ticks % board.timebase * 1000000 / board.timebase;
 }
 
-void clock_interrupt_at(uint64_t ticks)
+void clock_alarm(uint64_t ticks)
 {
     MTIMECMP = ticks;
     csr_set(mie, MIE_MACHINE_TIMER);
 }
 
-/* The condition lasts, and would interrupt again at once: not before the next clock_interrupt_at(). */
-void clock_interrupt(void)
+/* The condition lasts, and would go on interrupting: not before the next clock_alarm(). */
+void clock_alarm_off(void)
 {
     csr_clear(mie, MIE_MACHINE_TIMER);
 }

@@ -13,8 +13,9 @@ static void crash_csr(void)     { __asm__ volatile("csrw mhartid, zero"); } /* i
 static void crash_stack(void)   { __asm__ volatile("mv sp, %0\nsd zero, (sp)" ::"r"(NOWHERE)); }
 
 static const struct { const char *kind; void (*crash)(void); } kinds[] = {
-    {"illegal", crash_illegal}, {"load", crash_load},   {"store", crash_store}, {"jump", crash_jump},
-    {"ebreak", crash_ebreak},   {"ecall", crash_ecall}, {"csr", crash_csr},     {"stack", crash_stack},
+    {"illegal", crash_illegal}, {"load", crash_load},     {"store", crash_store},
+    {"jump", crash_jump},       {"ebreak", crash_ebreak}, {"ecall", crash_ecall},
+    {"csr", crash_csr},         {"stack", crash_stack},
 };
 
 int cmd_crash(unsigned count, char **words)

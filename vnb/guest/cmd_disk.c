@@ -1,7 +1,10 @@
 /* disk: what is on a disk, and is what comes back what was written? */
 #include "virtio.h"
 
-enum { CHUNK = 128 /* sectors in one request: 64 KiB */, MOST = 1 << 30 /* sectors in one command */ };
+enum {
+    CHUNK = 128,    /* sectors in one request: 64 KiB */
+    MOST = 1 << 30, /* sectors in one command */
+};
 
 static unsigned current; /* the disk that the commands are about */
 
@@ -23,12 +26,14 @@ int cmd_disk_info(unsigned count, char **words)
         char serial[21] = ""; /* a full one has no zero at its end */
         disk_transfer(disk, DISK_ID, 0, scratch, 20);
         memcpy(serial, scratch, 20);
-        print("%c disk %u in slot %u: %lu sectors, ", i == current ? '*' : ' ', i, disk->device->slot,
-              disk_sectors(disk));
+        print("%c disk %u in slot %u: %lu sectors, ", i == current ? '*' : ' ', i,
+              disk->device->slot, disk_sectors(disk));
         print_size(disk_sectors(disk) * SECTOR);
-        print("%s%s%s%s%s%s\n", disk_read_only(disk) ? ", read-only" : "",
-              disk_has(disk, DISK_FLUSH) ? ", flush" : "", disk_has(disk, DISK_DISCARD) ? ", discard" : "",
-              disk_has(disk, DISK_ZERO) ? ", zero" : "", serial[0] ? ", serial " : "", serial);
+        print("%s", disk_read_only(disk) ? ", read-only" : "");
+        print("%s", disk_has(disk, DISK_FLUSH) ? ", flush" : "");
+        print("%s", disk_has(disk, DISK_DISCARD) ? ", discard" : "");
+        print("%s", disk_has(disk, DISK_ZERO) ? ", zero" : "");
+        print("%s%s\n", serial[0] ? ", serial " : "", serial);
     }
     return 0;
 }
@@ -45,7 +50,7 @@ static int cmd_use(unsigned count, char **words)
     return 0;
 }
 
-/* ---- What the other commands have in common: a range of sectors, worked through in chunks. ---- */
+/* ---- What the other commands have in common: a range of sectors, and work on each chunk. ---- */
 
 struct work {
     struct disk *disk;
@@ -55,16 +60,19 @@ struct work {
     uint32_t sum;             /* if so: CRC-32 of the data so far, zlib's */
 };
 
-bool disk_range(unsigned count, char **words, struct disk *disk, uint64_t *sector, uint64_t *sectors)
+/* SECTOR [COUNT] */
+bool disk_range(unsigned count, char **words, uint64_t *sector, uint64_t *sectors)
 {
-    uint64_t size = disk_sectors(disk);
+    uint64_t size = disk_sectors(&disks[current]);
     if (size == 0) {
         print("the disk has no sectors\n");
         return false;
     }
     *sectors = 1;
-    return number(words[0], "SECTOR", 0, size - 1, sector) &&
-           (count < 2 || number(words[1], "COUNT", 1, size - *sector < MOST ? size - *sector : MOST, sectors));
+    if (!number(words[0], "SECTOR", 0, size - 1, sector))
+        return false;
+    uint64_t rest = size - *sector;
+    return count < 2 || number(words[1], "COUNT", 1, rest < MOST ? rest : MOST, sectors);
 }
 
 static int failed(struct work *work, enum disk_result result, uint64_t sector)
@@ -80,13 +88,15 @@ static void add_to_sum(struct work *work, uint32_t length)
     work->summed = true;
 }
 
-/* Parses SECTOR [COUNT] [PATTERN], and does `step` for one chunk after the other. */
-static int work_through(unsigned count, char **words, int (*step)(struct work *, uint64_t sector, uint32_t length))
+typedef int step(struct work *work, uint64_t sector, uint32_t length);
+
+/* Parses SECTOR [COUNT] [PATTERN], and does the step for one chunk after the other. */
+static int work_through(unsigned count, char **words, step *step)
 {
     struct work work = {.disk = disk_current(), .pattern = {.stamped = true}};
     if (!work.disk)
         return FAILED;
-    if (!disk_range(count - 1, words + 1, work.disk, &work.sector, &work.sectors) ||
+    if (!disk_range(count - 1, words + 1, &work.sector, &work.sectors) ||
         (count > 3 && !pattern_parse(words[3], &work.pattern)))
         return USAGE;
     for (uint64_t done = 0; done < work.sectors; done += CHUNK) {
@@ -140,8 +150,8 @@ static int step_verify(struct work *work, uint64_t sector, uint32_t length)
     pattern_fill(&work->pattern, expected, sector, length);
     for (uint32_t i = 0; i < length; i++) {
         if (scratch[i] != expected[i]) {
-            print("sector %lu, byte %u: expected %02x, found %02x\n", sector + i / SECTOR, i % SECTOR,
-                  expected[i], scratch[i]);
+            print("sector %lu, byte %u: ", sector + i / SECTOR, i % SECTOR);
+            print("expected %02x, found %02x\n", expected[i], scratch[i]);
             return FAILED;
         }
     }
@@ -172,7 +182,9 @@ static int cmd_flush(unsigned count, char **words)
     struct disk *disk = disk_current();
     if (!disk)
         return FAILED;
-    enum disk_result result = disk_has(disk, DISK_FLUSH) ? disk_transfer(disk, DISK_FLUSH, 0, NULL, 0) : DISK_OK;
+    if (!disk_has(disk, DISK_FLUSH))
+        return 0; /* what it has written is already safe */
+    enum disk_result result = disk_transfer(disk, DISK_FLUSH, 0, NULL, 0);
     if (result != DISK_OK)
         print("flush: %s\n", disk_result_name(result));
     return result == DISK_OK ? 0 : FAILED;
@@ -185,22 +197,41 @@ static int cmd_write(unsigned count, char **words)
     return status == 0 ? cmd_flush(count, words) : status;
 }
 
-static int cmd_read(unsigned count, char **words) { return work_through(count, words, step_read); }
-static int cmd_sum(unsigned count, char **words) { return work_through(count, words, step_sum); }
-static int cmd_verify(unsigned count, char **words) { return work_through(count, words, step_verify); }
-static int cmd_zero(unsigned count, char **words) { return work_through(count, words, step_zero); }
-static int cmd_discard(unsigned count, char **words) { return work_through(count, words, step_discard); }
+static int cmd_read(unsigned count, char **words)
+{
+    return work_through(count, words, step_read);
+}
+
+static int cmd_sum(unsigned count, char **words)
+{
+    return work_through(count, words, step_sum);
+}
+
+static int cmd_verify(unsigned count, char **words)
+{
+    return work_through(count, words, step_verify);
+}
+
+static int cmd_zero(unsigned count, char **words)
+{
+    return work_through(count, words, step_zero);
+}
+
+static int cmd_discard(unsigned count, char **words)
+{
+    return work_through(count, words, step_discard);
+}
 
 const struct command disk_commands[] = {
-    {"info", "disk info", "all disks, a * before the one in use", 0, 0, cmd_disk_info, NULL},
-    {"use", "disk use DISK", "let the other commands be about this one", 1, 1, cmd_use, NULL},
-    {"read", "disk read SECTOR [COUNT]", "show sectors", 1, 2, cmd_read, NULL},
-    {"sum", "disk sum SECTOR [COUNT]", "read them, show only their CRC-32", 1, 2, cmd_sum, NULL},
-    {"write", "disk write SECTOR COUNT [PATTERN]", "PATTERN: stamp[:N], 0 to 255, text:LETTERS", 2, 3, cmd_write, NULL},
-    {"verify", "disk verify SECTOR COUNT [PATTERN]", "read back and compare", 2, 3, cmd_verify, NULL},
-    {"zero", "disk zero SECTOR COUNT", "have the disk write zeros by itself", 2, 2, cmd_zero, NULL},
-    {"discard", "disk discard SECTOR COUNT", "tell the disk that these are not needed", 2, 2, cmd_discard, NULL},
-    {"flush", "disk flush", "have everything on the medium", 0, 0, cmd_flush, NULL},
-    {"bench", "disk bench [write SECTOR COUNT]", "how fast; writing destroys what is there", 0, 3, cmd_disk_bench, NULL},
+    {"info",    cmd_disk_info,  0, 0, "", "all disks, a * before the one in use"},
+    {"use",     cmd_use,        1, 1, "DISK", "let the other commands be about this one"},
+    {"read",    cmd_read,       1, 2, "SECTOR [COUNT]", "show sectors"},
+    {"sum",     cmd_sum,        1, 2, "SECTOR [COUNT]", "read them, show only their CRC-32"},
+    {"write",   cmd_write,      2, 3, "SECTOR COUNT [PATTERN]", "stamp[:N], 0..255, text:LETTERS"},
+    {"verify",  cmd_verify,     2, 3, "SECTOR COUNT [PATTERN]", "read back and compare"},
+    {"zero",    cmd_zero,       2, 2, "SECTOR COUNT", "have the disk write zeros by itself"},
+    {"discard", cmd_discard,    2, 2, "SECTOR COUNT", "tell the disk that these are not needed"},
+    {"flush",   cmd_flush,      0, 0, "", "have everything on the medium"},
+    {"bench",   cmd_disk_bench, 0, 3, "[write SECTOR COUNT]", "how fast; writing destroys data"},
     {0},
 };

@@ -112,6 +112,10 @@ static int cmd_test(unsigned count, char **words)
     uint64_t start = (free_start() + MIB - 1) & ~(MIB - 1ul);
     uint64_t available = free_end() > start ? (free_end() - start) / MIB : 0;
     uint64_t mib = available < 8 ? available : 8;
+    if (available == 0) {
+        print("there is no whole MiB of free memory\n");
+        return FAILED;
+    }
     if (count > 1 && !number(words[1], "MIB", 1, available, &mib))
         return USAGE;
     for (uint64_t i = 0; i < mib; i++, start += MIB) {
@@ -126,10 +130,10 @@ static int cmd_test(unsigned count, char **words)
 }
 
 const struct command mem_commands[] = {
-    {"size", "mem size", "what lies where", 0, 0, cmd_mem_size, NULL},
-    {"dump", "mem dump ADDRESS [LENGTH]", "bytes and characters", 1, 2, cmd_dump, NULL},
-    {"peek", "mem peek ADDRESS [SIZE]", "one value of SIZE bytes, of 8 if not said", 1, 2, cmd_peek, NULL},
-    {"poke", "mem poke ADDRESS VALUE [SIZE]", "write it", 2, 3, cmd_poke, NULL},
-    {"test", "mem test [MIB]", "write free memory and read it back", 0, 1, cmd_test, NULL},
+    {"size", cmd_mem_size, 0, 0, "", "what lies where"},
+    {"dump", cmd_dump,     1, 2, "ADDRESS [LENGTH]", "bytes and characters"},
+    {"peek", cmd_peek,     1, 2, "ADDRESS [SIZE]", "one value of SIZE bytes, of 8 if not said"},
+    {"poke", cmd_poke,     2, 3, "ADDRESS VALUE [SIZE]", "write it"},
+    {"test", cmd_test,     0, 1, "[MIB]", "write free memory and read it back"},
     {0},
 };

@@ -3,9 +3,9 @@
 
 /* A CSR's number is part of the instruction that reads it, so the table is one of instructions. */
 #define CSRS(row) \
-    row(mvendorid) row(marchid) row(mimpid) row(mhartid) row(misa) row(mstatus) row(mtvec) row(mie) \
-    row(mip) row(medeleg) row(mideleg) row(mcounteren) row(mscratch) row(mepc) row(mcause) row(mtval) \
-    row(satp) row(fcsr) row(mcycle) row(minstret) row(time)
+    row(mvendorid) row(marchid) row(mimpid) row(mhartid) row(misa) row(mstatus) row(mtvec) \
+    row(mie) row(mip) row(medeleg) row(mideleg) row(mcounteren) row(mscratch) row(mepc) \
+    row(mcause) row(mtval) row(satp) row(fcsr) row(mcycle) row(minstret) row(time)
 
 int cmd_regs(unsigned count, char **words)
 {

@@ -1,23 +1,24 @@
 /* The table of commands, and those of them that are too small for a file of their own. */
 #include "labos.h"
 
+static void help(const struct command *parent, const struct command *command)
+{
+    print_usage(parent, command, 36);
+    print("%s\n", command->summary);
+}
+
 static int cmd_help(unsigned count, char **words)
 {
-    const struct command *table = commands;
-    if (count > 1) {
-        const struct command *command = find_command(commands, words[1]);
-        if (!command) {
-            print("there is no command '%s'\n", words[1]);
-            return UNKNOWN;
-        }
-        if (!command->children) {
-            print("%s: %s\n", command->usage, command->summary);
-            return 0;
-        }
-        table = command->children;
+    const struct command *parent = count > 1 ? find_command(commands, words[1]) : NULL;
+    if (count > 1 && !parent) {
+        print("there is no command '%s'\n", words[1]);
+        return UNKNOWN;
     }
-    for (; table->name; table++)
-        print("%-35s %s\n", table->usage, table->summary);
+    if (parent && !parent->children)
+        help(NULL, parent);
+    else
+        for (const struct command *c = parent ? parent->children : commands; c->name; c++)
+            help(parent, c);
     return 0;
 }
 
@@ -51,7 +52,7 @@ static int cmd_time(unsigned count, char **words)
         return 0;
     }
     uint64_t ticks = clock_ticks(), instructions = csr_read(minstret);
-    int status = dispatch(commands, count - 1, words + 1);
+    int status = dispatch(NULL, count - 1, words + 1);
     instructions = csr_read(minstret) - instructions;
     ticks = clock_ticks() - ticks;
     print_seconds(ticks);
@@ -75,21 +76,21 @@ static int cmd_reboot(unsigned count, char **words)
     power_cycle();
 }
 
-enum { ANY = 1000 };
+#define ANY ~0u
 
 const struct command commands[] = {
-    {"help", "help [COMMAND]", "this list, or what COMMAND can do", 0, 1, cmd_help, NULL},
-    {"regs", "regs", "control registers, and the registers at the last trap", 0, 0, cmd_regs, NULL},
-    {"mem", "mem [size|dump|peek|poke|test]", "look at memory, change it, test it", 0, 0, cmd_mem_size, mem_commands},
-    {"cpu", "cpu [info|bench]", "what this processor is, and how fast", 0, 0, cmd_cpu_info, cpu_commands},
-    {"disk", "disk [info|read|write|verify|...]", "look at disks, change them, test them", 0, 0, cmd_disk_info, disk_commands},
-    {"virtio", "virtio", "the VirtIO devices in their slots", 0, 0, cmd_virtio, NULL},
-    {"irq", "irq", "how many interrupts came from where", 0, 0, cmd_irq, NULL},
-    {"echo", "echo [WORD ...]", "print the words", 0, ANY, cmd_echo, NULL},
-    {"time", "time [COMMAND ...]", "the clock, or how long COMMAND takes", 0, ANY, cmd_time, NULL},
-    {"uptime", "uptime", "time and instructions since power-on", 0, 0, cmd_uptime, NULL},
-    {"crash", "crash [KIND]", "make a trap: illegal, load, store, jump, ...", 0, 1, cmd_crash, NULL},
-    {"reboot", "reboot", "start again", 0, 0, cmd_reboot, NULL},
-    {"halt", "halt [CODE]", "switch off; the emulator ends with CODE", 0, 1, cmd_halt, NULL},
+    {"help",   cmd_help,      0, 1,   "[COMMAND]", "this list, or what COMMAND can do"},
+    {"regs",   cmd_regs,      0, 0,   "", "registers: control, and at the last trap"},
+    {"mem",    cmd_mem_size,  0, 0,   "[dump|...]", "see, change, test memory", mem_commands},
+    {"cpu",    cmd_cpu_info,  0, 0,   "[bench]", "what it is, how fast", cpu_commands},
+    {"disk",   cmd_disk_info, 0, 0,   "[read|...]", "see, change, test disks", disk_commands},
+    {"virtio", cmd_virtio,    0, 0,   "", "the VirtIO devices in their slots"},
+    {"irq",    cmd_irq,       0, 0,   "", "how many interrupts came from where"},
+    {"echo",   cmd_echo,      0, ANY, "[WORD ...]", "print the words"},
+    {"time",   cmd_time,      0, ANY, "[COMMAND ...]", "the clock, or how long COMMAND takes"},
+    {"uptime", cmd_uptime,    0, 0,   "", "time and instructions since power-on"},
+    {"crash",  cmd_crash,     0, 1,   "[KIND]", "break a rule: illegal, load, jump, ..."},
+    {"reboot", cmd_reboot,    0, 0,   "", "start again"},
+    {"halt",   cmd_halt,      0, 1,   "[CODE]", "switch off; the emulator ends with CODE"},
     {0},
 };

@@ -24,7 +24,8 @@ void dump(uint64_t label, const void *data, size_t length)
     bool starred = false;
     for (size_t at = 0; at < length && !stopped(); at += 16) {
         size_t here = length - at < 16 ? length - at : 16;
-        bool again = at > 0 && here == 16 && at + 16 < length && memcmp(bytes + at, bytes + at - 16, 16) == 0;
+        bool between = at > 0 && at + 16 < length;
+        bool again = between && memcmp(bytes + at, bytes + at - 16, 16) == 0;
         if (!again)
             dump_line(label + at, bytes + at, here);
         else if (!starred)

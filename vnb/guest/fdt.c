@@ -8,11 +8,13 @@ enum { MAGIC = 0xd00dfeed, BEGIN_NODE = 1, END_NODE = 2, PROPERTY = 3, NOP = 4 }
 enum { TOTAL_SIZE = 4, STRUCTURE = 8, STRINGS = 12 }; /* where in the header */
 enum { LARGEST = 1 << 20 };
 
-struct board_facts board = {.ram_size = 16 << 20, .timebase = 10000000}; /* where no tree says otherwise */
+/* Until a tree says otherwise. */
+struct board_facts board = {.ram_size = 16 << 20, .timebase = 10000000};
 
 static uint32_t swapped(uint64_t word)
 {
-    return (uint32_t)(word << 24 | (word & 0xff00) << 8 | (word >> 8 & 0xff00) | (word >> 24 & 0xff));
+    uint64_t middle = (word & 0xff00) << 8 | (word >> 8 & 0xff00);
+    return (uint32_t)(word << 24 | middle | (word >> 24 & 0xff));
 }
 
 /* No read leaves the tree, whatever it says about itself: beyond its end are zeros. */
@@ -41,6 +43,7 @@ static uint32_t after_text(uint32_t offset)
     return (offset + 4) & ~3u; /* past its zero, to the next word */
 }
 
+/* Memory's `reg` is an address and a size of two words each, on this board. */
 static void property(uint32_t node, uint32_t name, uint32_t value, uint32_t length)
 {
     if (named(node, "memory") && named(name, "reg") && length >= 16)
@@ -76,9 +79,8 @@ void fdt_read(uint64_t address)
     board.address = address;
     board.size = LARGEST;
     board.size = word(TOTAL_SIZE);
-    if (board.size > LARGEST || board.size < 40 || !guarded_load(address + board.size - 1, 1, &last)) {
+    if (board.size <= LARGEST && guarded_load(address + board.size - 1, 1, &last))
+        walk(word(STRUCTURE), word(STRINGS));
+    else
         board.size = 0;
-        return;
-    }
-    walk(word(STRUCTURE), word(STRINGS));
 }

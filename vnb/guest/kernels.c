@@ -5,7 +5,7 @@
  * wrongly is noticed at once. */
 #include "kernels.h"
 
-/* Sixteen walks to 1 of the Collatz problem: odd or even is a branch that nobody can predict. */
+/* The Collatz problem from 64 starts: odd or even is a branch that nobody can predict. */
 uint64_t kernel_branches(void)
 {
     uint64_t steps = 0;
@@ -133,10 +133,12 @@ uint64_t kernel_fill(void)
     return COPIED;
 }
 
-/* Follows 4096 pointers through a megabyte, each of which depends on the one before. */
+enum { NODES = SCRATCH_SIZE / 64 };
+
+/* One walk from cache line to cache line, each of which says where the next one is. */
 void prepare_chase(void)
 {
-    enum { NODES = SCRATCH_SIZE / 64, STRIDE = 6367 /* odd: it comes by all of them */ };
+    enum { STRIDE = 2271 /* odd: it comes by all of them */ };
     for (uint64_t i = 0, place = 0; i < NODES; i++, place = (place + STRIDE) % NODES)
         *(uint64_t *)(scratch + place * 64) = (place + STRIDE) % NODES * 64;
 }
@@ -144,7 +146,7 @@ void prepare_chase(void)
 uint64_t kernel_chase(void)
 {
     uint64_t place = 0;
-    for (unsigned i = 0; i < 4096; i++)
+    for (unsigned i = 0; i < NODES; i++)
         place = *(volatile uint64_t *)(scratch + place);
     return place;
 }

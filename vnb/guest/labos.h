@@ -16,8 +16,8 @@
 
 /* A control and status register by its name, as in csr_read(mstatus). */
 #define csr_read(name) ({ uint64_t v_; __asm__ volatile("csrr %0, " #name : "=r"(v_)); v_; })
-#define csr_set(name, bits) __asm__ volatile("csrs " #name ", %0" ::"r"((uint64_t)(bits)) : "memory")
-#define csr_clear(name, bits) __asm__ volatile("csrc " #name ", %0" ::"r"((uint64_t)(bits)) : "memory")
+#define csr_set(name, bits) __asm__ volatile("csrs " #name ", %0" ::"r"(0ul | (bits)) : "memory")
+#define csr_clear(name, bits) __asm__ volatile("csrc " #name ", %0" ::"r"(0ul | (bits)) : "memory")
 
 #define MSTATUS_MIE (1 << 3)                    /* interrupts are on */
 
@@ -55,7 +55,7 @@ void uart_interrupt(void);
 
 /* fdt.c */
 struct board_facts {
-    uint64_t address, size;                     /* of the device tree itself; size 0: there is none */
+    uint64_t address, size;                     /* of the device tree itself; size 0: none */
     uint64_t ram_size;
     uint64_t timebase;                          /* ticks of the clock in one second */
 };
@@ -65,8 +65,8 @@ void fdt_read(uint64_t address);
 /* clock.c */
 uint64_t clock_ticks(void);
 uint64_t clock_microseconds(uint64_t ticks);
-void clock_interrupt_at(uint64_t ticks);
-void clock_interrupt(void);
+void clock_alarm(uint64_t ticks);               /* one interrupt, at that time */
+void clock_alarm_off(void);
 
 /* wait.c */
 void sleep_unless(bool (*ready)(void *), void *what);                /* until some interrupt */
@@ -110,14 +110,16 @@ void print_completions(const char *line);
 enum { FAILED = 1, USAGE = 2, CRASHED = 64 /* + mcause */, UNKNOWN = 127, STOPPED = 130 };
 
 struct command {
-    const char *name, *usage, *summary;
-    unsigned least, most;                       /* how many arguments it takes */
+    const char *name;
     int (*run)(unsigned count, char **words);   /* words[0] is the name */
-    const struct command *children;             /* the second word is one of these, if there is any */
+    unsigned least, most;                       /* how many arguments it takes */
+    const char *arguments, *summary;            /* for the reader */
+    const struct command *children;             /* one of these is the second word, if any is */
 };
 extern const struct command commands[];         /* like any table of them, ends with an empty row */
 const struct command *find_command(const struct command *table, const char *name);
-int dispatch(const struct command *table, unsigned count, char **words);
+int dispatch(const struct command *parent, unsigned count, char **words); /* NULL: a whole line */
+void print_usage(const struct command *parent, const struct command *command, unsigned width);
 int shell_run(char *text);                      /* runs a line's commands; changes the text */
 bool stopped(void);                             /* long commands ask often: was Ctrl-C pressed? */
 void stop(void);                                /* it was */
@@ -144,7 +146,7 @@ bool pattern_parse(const char *word, struct pattern *pattern);
 void pattern_fill(const struct pattern *pattern, uint8_t *buffer, uint64_t sector, size_t length);
 
 /* dump.c */
-enum { SCRATCH_SIZE = 1 << 20 };
+enum { SCRATCH_SIZE = 256 << 10 };
 extern uint8_t scratch[SCRATCH_SIZE];           /* a large buffer, for one command at a time */
 void dump(uint64_t label, const void *data, size_t length);
 
@@ -156,4 +158,4 @@ void agent_start(void);
 bool agent_has_work(void);
 void agent_serve(void);
 void agent_listen(void);                        /* while a command runs: is it to be stopped? */
-bool agent_finish(int status);                  /* tells who asked for the command, if that was the agent */
+bool agent_finish(int status);                  /* false: the command was not the agent's */

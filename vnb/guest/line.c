@@ -11,7 +11,7 @@ enum { DELETE = 127, HISTORY = 16, WIDTH = 80 - sizeof PROMPT };
 
 static char text[LINE_LIMIT + 1];
 static unsigned length, cursor; /* in bytes */
-static unsigned first;          /* of the bytes on the screen */
+static unsigned first;          /* the leftmost byte on the screen */
 
 /* Line n is in history[n % HISTORY].  The newest place is the draft's: the line being typed, while
  * an older one is looked at. */
@@ -45,9 +45,8 @@ static unsigned columns(unsigned from, unsigned to)
 
 static void redraw(void)
 {
-    if (cursor < first)
-        first = cursor;
-    while (columns(first, cursor) > WIDTH)
+    first = 0;
+    for (unsigned left = columns(0, cursor); left > WIDTH; left--)
         first = after(first);
     print("\r" PROMPT);
     for (unsigned i = first; i < length && columns(first, i + 1) <= WIDTH; i++)

@@ -20,7 +20,8 @@ static bool parse(const char *word, uint64_t *value)
     if (digit(*word) >= base)
         return false;
     for (*value = 0; digit(*word) < base; word++)
-        if (__builtin_mul_overflow(*value, base, value) || __builtin_add_overflow(*value, digit(*word), value))
+        if (__builtin_mul_overflow(*value, base, value) ||
+            __builtin_add_overflow(*value, digit(*word), value))
             return false;
     uint64_t unit = 1;
     switch (*word | 32) {

@@ -15,10 +15,10 @@ bool pattern_parse(const char *word, struct pattern *pattern)
         return true;
     pattern->stamped = strncmp(word, "stamp", 5) == 0 && (word[5] == 0 || word[5] == ':');
     if (pattern->stamped)
-        return word[5] == 0 || number(word + 6, "the stamp's number", 0, UINT64_MAX, &pattern->value);
+        return !word[5] || number(word + 6, "the stamp's N", 0, UINT64_MAX, &pattern->value);
     if (number(word, "PATTERN", 0, 255, &pattern->value))
         return true;
-    print("or stamp, stamp:NUMBER, text:LETTERS\n");
+    print("or stamp, stamp:N, text:LETTERS\n");
     return false;
 }
 

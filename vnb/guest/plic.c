@@ -1,7 +1,7 @@
-/* The platform-level interrupt controller: 95 devices may want attention, and the hart has one wire.
+/* The platform-level interrupt controller: 95 devices may want attention, the hart has one wire.
  *
- * The PLIC keeps which of them do.  The hart claims the most urgent one, serves it, and says that it
- * is complete; until then the PLIC does not tell of it again. */
+ * The PLIC keeps which of them do.  The hart claims the most urgent one, serves it, and says that
+ * it is complete; until then the PLIC does not tell of it again. */
 #include "virtio.h"
 
 /* Context 0 is machine mode of hart 0. */

@@ -1,4 +1,4 @@
-/* From a line of text to a command that runs: words, the tables of commands, and their complaints. */
+/* From a line of text to a command that runs: words, tables of commands, complaints. */
 #include "labos.h"
 
 enum { WORD_LIMIT = 128 };
@@ -47,17 +47,29 @@ const struct command *find_command(const struct command *table, const char *name
     return NULL;
 }
 
-int dispatch(const struct command *table, unsigned count, char **words)
+void print_usage(const struct command *parent, const struct command *command, unsigned width)
 {
-    const struct command *command = find_command(table, words[0]);
+    size_t used = strlen(command->name) + 1;
+    if (parent) {
+        print("%s ", parent->name);
+        used += strlen(parent->name) + 1;
+    }
+    print("%s %-*s", command->name, width > used ? width - (unsigned)used : 0, command->arguments);
+}
+
+int dispatch(const struct command *parent, unsigned count, char **words)
+{
+    const struct command *command = find_command(parent ? parent->children : commands, words[0]);
     if (!command) {
         print("there is no command '%s'; try: help\n", words[0]);
         return UNKNOWN;
     }
     if (command->children && count > 1)
-        return dispatch(command->children, count - 1, words + 1);
+        return dispatch(command, count - 1, words + 1);
     if (count - 1 < command->least || count - 1 > command->most) {
-        print("usage: %s\n", command->usage);
+        print("usage: ");
+        print_usage(parent, command, 0);
+        print("\n");
         return USAGE;
     }
     return command->run(count, words);
@@ -77,7 +89,7 @@ static int run_next(char **text)
         print("a command has at most %u words, not %u\n", (unsigned)WORD_LIMIT, count);
         return USAGE;
     }
-    return count > 0 ? dispatch(commands, count, words) : 0;
+    return count > 0 ? dispatch(NULL, count, words) : 0;
 }
 
 int shell_run(char *text)

@@ -4,6 +4,16 @@
 # first instruction gets a place to save the registers without losing any, and a trap inside the
 # handler (which would overwrite the frame) is noticed.
 
+# Stores or loads x1 and x3 to x31, each in its place in the frame that sp points to.
+    .macro for_registers instruction
+    .irp n, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
+    \instruction x\n, 8 * \n(sp)
+    .endr
+    .irp n, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    \instruction x\n, 8 * \n(sp)
+    .endr
+    .endm
+
     .text
     .balign 4                   # mtvec's two lowest bits are a mode, not an address
     .globl trap_entry
@@ -11,10 +21,7 @@ trap_entry:
     csrrw sp, mscratch, sp
     beqz sp, trap_in_trap
 
-    # x1, x3 ... x31 to their places in the frame; x2, the stack pointer, is in mscratch.
-    .irp n, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-    sd   x\n, 8 * \n(sp)
-    .endr
+    for_registers sd            # x2, the stack pointer, is in mscratch for now
     csrrw t0, mscratch, zero
     sd   t0, 8 * 2(sp)
     csrr t0, mepc
@@ -34,9 +41,7 @@ trap_entry:
     ld   t0, 8 * 0(sp)
     csrw mepc, t0
     csrw mscratch, sp
-    .irp n, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
-    ld   x\n, 8 * \n(sp)
-    .endr
+    for_registers ld
     ld   sp, 8 * 2(sp)
     mret
 

@@ -19,7 +19,7 @@ static const char *const causes[] = {
 
 struct trap_frame trap_frame;
 uint64_t timer_interrupts, exceptions;
-uint64_t last_exception; /* its cause: by the time that recover runs, an interrupt may have been, too */
+uint64_t last_exception; /* its cause; the frame may be that of an interrupt since */
 
 extern char guard_begin, guard_end, guard_failed, recover; /* guard.S, start.S */
 
@@ -52,8 +52,8 @@ static void exception(struct trap_frame *frame)
     }
     exceptions++;
     last_exception = frame->cause;
-    print("\ntrap: %s (mcause %lu) at %016lx, mtval %016lx\n", cause_name(frame->cause), frame->cause, pc,
-          frame->value);
+    print("\ntrap: %s (mcause %lu) ", cause_name(frame->cause), frame->cause);
+    print("at %016lx, mtval %016lx\n", pc, frame->value);
     print_registers(frame);
     frame->x[0] = (uint64_t)&recover;
 }
@@ -64,7 +64,7 @@ void trap(struct trap_frame *frame)
         plic_interrupt();
     } else if (frame->cause == (INTERRUPT | MACHINE_TIMER)) {
         timer_interrupts++;
-        clock_interrupt();
+        clock_alarm_off(); /* it has woken the hart: that is all it was for */
     } else {
         exception(frame);
     }

@@ -23,7 +23,8 @@ enum { CTRL_C = 3, RING_SIZE = 1024 };
 
 /* `received` and `consumed` only ever grow; their difference is what the ring holds. */
 static volatile uint32_t received, consumed;
-static char ring[RING_SIZE];
+static char ring[RING_SIZE] NOT_ZEROED;
+static volatile bool paused; /* the ring was full: the device keeps what else there is */
 
 void uart_start(void)
 {
@@ -63,8 +64,8 @@ void uart_interrupt(void)
             received = received + 1;
         }
     }
-    /* Full.  The interrupt would come again at once: none until uart_read() has made room. */
-    INTERRUPT_ENABLE = 0;
+    paused = true;
+    INTERRUPT_ENABLE = 0; /* or it would interrupt again at once, and for ever */
 }
 
 bool uart_has_input(void)
@@ -77,9 +78,10 @@ bool uart_read(char *c)
     if (!uart_has_input())
         return false;
     *c = ring[consumed % RING_SIZE];
-    bool was_full = received - consumed == RING_SIZE;
     consumed = consumed + 1;
-    if (was_full)
+    if (paused) {
+        paused = false;
         INTERRUPT_ENABLE = ENABLE_RECEIVED;
+    }
     return true;
 }

@@ -11,14 +11,25 @@ void virtio_find(void)
     }
 }
 
+static bool is_reset(void *device)
+{
+    return transport_status(device) == 0;
+}
+
+static bool give_up(struct virtio *device)
+{
+    transport_set_status(device, DRIVER_FAILED);
+    return false;
+}
+
 /* The steps of [virtio 3.1.1], in the only order that is allowed. */
 bool virtio_begin(struct virtio *device, uint64_t wanted)
 {
     if (device->version != 2)
         return false;
     transport_set_status(device, 0); /* reset: forget whatever was before */
-    while (transport_status(device) != 0)
-        ;
+    if (!wait_until(is_reset, device, 1))
+        return give_up(device);
     device->broken = false;
     transport_set_status(device, ACKNOWLEDGE);          /* we see that it is a VirtIO device */
     transport_set_status(device, ACKNOWLEDGE | DRIVER); /* and we know how to drive it */
@@ -28,10 +39,9 @@ bool virtio_begin(struct virtio *device, uint64_t wanted)
     device->features = transport_features(device) & (wanted | VIRTIO_F_VERSION_1);
     transport_accept(device, device->features);
     transport_set_status(device, ACKNOWLEDGE | DRIVER | FEATURES_OK);
-    if (transport_status(device) & FEATURES_OK)
-        return true;
-    transport_set_status(device, DRIVER_FAILED); /* it cannot work without what we left out */
-    return false;
+    if (!(transport_status(device) & FEATURES_OK))
+        return give_up(device); /* it cannot work without something that we left out */
+    return true;
 }
 
 void virtio_go(struct virtio *device)
@@ -40,7 +50,7 @@ void virtio_go(struct virtio *device)
     transport_set_status(device, ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
 }
 
-/* Whoever waits for a queue looks into it after waking up, so there is nothing to do for one here. */
+/* Whoever waits for a queue looks into it after waking up: nothing has to be done for one here. */
 void virtio_interrupt(unsigned slot)
 {
     struct virtio *device = &virtio_devices[slot];

@@ -27,7 +27,7 @@ enum virtio_status { /* [virtio 2.1] */
 struct virtio {
     unsigned slot;
     uint32_t id;            /* what kind of device; VIRTIO_ABSENT: there is none, or an old one */
-    uint32_t version;       /* 2; 1 is the interface from before the standard, which labos does not speak */
+    uint32_t version;       /* 2; 1 is from before the standard, and not for labos */
     uint64_t features;      /* what both sides have agreed on */
     volatile bool broken;   /* the device says that it needs a reset */
 };
@@ -98,17 +98,25 @@ struct piece {
 };
 
 bool queue_start(struct queue *queue, struct virtio *device, unsigned number);
-bool queue_add(struct queue *queue, const struct piece *pieces, unsigned count); /* false: it is full */
+bool queue_add(struct queue *queue, const struct piece *pieces, unsigned count); /* false: full */
 void queue_notify(struct queue *queue);
 bool queue_has_used(const struct queue *queue);
-const void *queue_take(struct queue *queue, uint32_t *written); /* the request's first piece, or NULL */
-bool queue_wait(struct queue *queue);             /* until it has used something; false: it does not */
+const void *queue_take(struct queue *queue, uint32_t *written); /* the first piece, or NULL */
+bool queue_wait(struct queue *queue); /* until the device is done with a chain; false: it is not */
 
 /* ---- virtio_blk.c ---- */
 
 enum { SECTOR = 512, DISK_LIMIT = VIRTIO_SLOTS };
 
-enum disk_request { DISK_READ = 0, DISK_WRITE = 1, DISK_FLUSH = 4, DISK_ID = 8, DISK_DISCARD = 11, DISK_ZERO = 13 };
+enum disk_request { /* [virtio 5.2.6] */
+    DISK_READ = 0,
+    DISK_WRITE = 1,
+    DISK_FLUSH = 4,
+    DISK_ID = 8,
+    DISK_DISCARD = 11,
+    DISK_ZERO = 13,
+};
+
 enum disk_result { DISK_OK = 0, DISK_IOERR = 1, DISK_UNSUPPORTED = 2, DISK_SILENT = 255 };
 
 struct disk {
@@ -122,8 +130,10 @@ void disk_start_all(void);
 bool disk_has(const struct disk *disk, enum disk_request request);
 uint64_t disk_sectors(const struct disk *disk);
 bool disk_read_only(const struct disk *disk);
-enum disk_result disk_transfer(struct disk *disk, enum disk_request request, uint64_t sector, void *data, uint32_t length);
-enum disk_result disk_erase(struct disk *disk, enum disk_request request, uint64_t sector, uint32_t count);
+enum disk_result disk_transfer(struct disk *disk, enum disk_request request, uint64_t sector,
+                               void *data, uint32_t length);
+enum disk_result disk_erase(struct disk *disk, enum disk_request request, uint64_t sector,
+                            uint32_t sectors);
 const char *disk_result_name(enum disk_result result);
 
 /* ---- virtio_console.c ---- */
@@ -138,5 +148,5 @@ void port_write(const char *text, size_t length);
 /* ---- cmd_disk.c, cmd_disk_bench.c ---- */
 
 struct disk *disk_current(void); /* NULL, having said so, if there is none */
-bool disk_range(unsigned count, char **words, struct disk *disk, uint64_t *sector, uint64_t *sectors);
+bool disk_range(unsigned count, char **words, uint64_t *sector, uint64_t *sectors);
 int cmd_disk_bench(unsigned count, char **words);

@@ -6,7 +6,7 @@
 
 enum { F_READ_ONLY = 5, F_FLUSH = 9, F_DISCARD = 13, F_WRITE_ZEROES = 14 }; /* [virtio 5.2.3] */
 
-enum { CAPACITY = 0 }; /* in the configuration, in sectors of 512 bytes, whatever the disk's own are */
+enum { CAPACITY = 0 }; /* where in the configuration [virtio 5.2.4]; in sectors of 512 bytes */
 
 struct header {
     uint32_t type, reserved;
@@ -64,8 +64,8 @@ bool disk_has(const struct disk *disk, enum disk_request request)
 
 /* Neither the header nor the status may be on the stack: should the device be silent, it still has
  * their addresses when we have given up and returned. */
-enum disk_result disk_transfer(struct disk *disk, enum disk_request request, uint64_t sector, void *data,
-                               uint32_t length)
+enum disk_result disk_transfer(struct disk *disk, enum disk_request request, uint64_t sector,
+                               void *data, uint32_t length)
 {
     static struct header header;
     static volatile uint8_t status;
@@ -84,14 +84,15 @@ enum disk_result disk_transfer(struct disk *disk, enum disk_request request, uin
         if (queue_wait(&disk->queue) && queue_take(&disk->queue, &written))
             return status;
     }
-    start(disk); /* the only way to get our memory back from it, and perhaps it comes to its senses */
+    start(disk); /* a reset is the only way to get our memory back from it */
     return DISK_SILENT;
 }
 
-enum disk_result disk_erase(struct disk *disk, enum disk_request request, uint64_t sector, uint32_t count)
+enum disk_result disk_erase(struct disk *disk, enum disk_request request, uint64_t sector,
+                            uint32_t sectors)
 {
     static struct range range;
-    range = (struct range){.sector = sector, .count = count};
+    range = (struct range){.sector = sector, .count = sectors};
     return disk_transfer(disk, request, 0, &range, sizeof range);
 }
 

@@ -1,8 +1,8 @@
 /* A port of a VirtIO console: a driver for consoles with several ports.  [virtio 5.3]
  *
- * Device and driver tell each other of the ports over a pair of control queues; each port then has a
- * pair of queues for its characters.  labos wants one port, which it knows by name, and leaves the
- * others alone: in particular port 0, so that what is typed comes to the UART. */
+ * Device and driver tell each other of the ports over a pair of control queues; each port then has
+ * a pair of queues for its characters.  labos wants one port, which it knows by name, and leaves
+ * the others alone: in particular port 0, the console, so that what is typed comes to the UART. */
 #include "virtio.h"
 
 enum { F_MULTIPORT = 1 };                             /* [virtio 5.3.3] */
@@ -17,7 +17,7 @@ struct control {
     uint16_t event, value;
 };
 
-/* Which queue is which [virtio 5.3.2]: port 0 was there first, and the control queues came between. */
+/* [virtio 5.3.2]: port 0's queues come first, then the control queues, then the other ports'. */
 enum { CONTROL_IN = 2, CONTROL_OUT = 3 };
 #define PORT_IN(port) ((port) == 0 ? 0 : 2 + 2 * (port))
 #define PORT_OUT(port) (PORT_IN(port) + 1)
@@ -160,9 +160,9 @@ bool port_read(char *c)
     return there_is;
 }
 
-/* A port whose host does not take what we say is given up: nothing else may wait for it for ever. */
+/* A port whose host does not take what we say is given up, so that we never wait for it again. */
 void port_write(const char *text, size_t length)
 {
     if (port_opened && !send(&queues[PORT_OUT(port)], text, (uint32_t)length))
-        port_opened = false;
+        known = port_opened = false;
 }

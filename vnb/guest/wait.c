@@ -17,9 +17,9 @@ void sleep_unless(bool (*ready)(void *), void *what)
 bool wait_until(bool (*ready)(void *), void *what, uint64_t seconds)
 {
     uint64_t end = clock_ticks() + seconds * board.timebase;
-    clock_interrupt_at(end);
+    clock_alarm(end);
     while (!ready(what) && clock_ticks() < end)
         sleep_unless(ready, what);
-    clock_interrupt(); /* nobody waits for the timer any more */
+    clock_alarm_off();
     return ready(what);
 }

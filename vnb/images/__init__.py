@@ -28,7 +28,7 @@ def debian(mirror: str | None = None, *, progress: bool = True) -> Image:
 def labos() -> Image:
     """The embedded guest: small, at its shell in a moment, and needs no network."""
     path = Path(__file__).parents[1] / "guest" / "labos.elf"
-    return Image("labos", "elf", path, description=_NAMED["labos"][1])
+    return Image("labos", "elf", path, agent=True, description=_NAMED["labos"][1])
 
 
 def linux(
