@@ -1,11 +1,10 @@
 """What a file is, and what of it goes where in RAM: kernels, ELF programs, flat binaries."""
 
-import io
 import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 from vnb.errors import UsageError
 
@@ -58,20 +57,36 @@ FOREIGN = (
 
 WANTED = "vnb runs a riscv64 Linux kernel (Image, also .gz or .zst), an ELF or a flat binary"
 
+ELF_HEADER = struct.Struct("<4sBB10xHH4xQQ14xHH6x")
+"""Magic, class, byte order, type, machine, entry, where the program headers are, the size of
+one, how many there are [elf 1]."""
+
+PROGRAM_HEADER = struct.Struct("<I4xQQQQQ8x")
+"""Type, offset, virtual and physical address, size in the file and in memory [elf 2]."""
+
+CLASS_64, LITTLE = 2, 1
+EM_RISCV = 243
+ET_EXEC, ET_DYN = 2, 3
+PT_LOAD, PT_INTERP = 1, 3
+
 # fmt: off
-ARCHITECTURES = {
-    "EM_X86_64":  "x86-64",
-    "EM_386":     "x86",
-    "EM_AARCH64": "arm64",
-    "EM_ARM":     "arm",
+MACHINES = {
+    3:   "x86",
+    8:   "MIPS",
+    20:  "PowerPC",
+    21:  "64-bit PowerPC",
+    22:  "S/390",
+    40:  "arm",
+    62:  "x86-64",
+    183: "arm64",
+    258: "LoongArch",
+}
+NOT_PROGRAMS = {
+    0: "an ELF file of no type",
+    1: "an object file that has not been linked",
+    4: "a core dump",
 }
 # fmt: on
-
-NOT_PROGRAMS = {
-    "ET_REL": "an object file that has not been linked",
-    "ET_CORE": "a core dump",
-    "ET_NONE": "an ELF file of no type",
-}
 
 
 @dataclass(frozen=True)
@@ -213,51 +228,61 @@ def _pe_size(data: bytes, at: int) -> int:
 
 def elf(data: bytes, name: str) -> Program:
     """What an ELF program puts in RAM, and where it starts; UsageError if it is not for us."""
-    from elftools.common.exceptions import ELFError
-    from elftools.elf.elffile import ELFFile
-
-    try:
-        file = ELFFile(io.BytesIO(data))
-        _check_elf(file, name)
-        headers = [segment.header for segment in file.iter_segments()]
-    except ELFError as error:
-        raise UsageError(f"{name} is a damaged ELF file: {error}") from error
-    if any(header.p_type == "PT_INTERP" for header in headers):
+    if len(data) < ELF_HEADER.size:
+        raise UsageError(f"{name} is truncated: {len(data)} bytes are no ELF file")
+    magic, bits, order, kind, machine, entry, at, size, count = ELF_HEADER.unpack_from(data)
+    if magic != ELF:
+        raise UsageError(f"{name} is no ELF file")
+    _check_machine(bits, order, machine, kind, name)
+    end = at + size * count
+    if count and (size < PROGRAM_HEADER.size or end > len(data)):
+        raise UsageError(f"{name} is truncated or damaged: its headers end at {end} of {len(data)}")
+    headers = [_Header(*PROGRAM_HEADER.unpack_from(data, at + size * n)) for n in range(count)]
+    if any(header.type == PT_INTERP for header in headers):
         raise UsageError(f"{name} is a program for an operating system, not for a bare machine")
-    loads = [header for header in headers if header.p_type == "PT_LOAD" and header.p_memsz]
+    loads = [header for header in headers if header.type == PT_LOAD and header.size]
     if not loads:
         raise UsageError(f"{name} is an ELF file with nothing to load")
     segments = tuple(_segment(header, data, name) for header in loads)
-    return Program(_entry(file.header.e_entry, loads), segments, file.header.e_type == "ET_DYN")
+    return Program(_physical(entry, loads), segments, kind == ET_DYN)
 
 
-def _check_elf(file: Any, name: str) -> None:
+class _Header(NamedTuple):
+    """One program header."""
+
+    type: int
+    offset: int
+    virtual: int
+    physical: int
+    stored: int
+    size: int
+
+
+def _check_machine(bits: int, order: int, machine: int, kind: int, name: str) -> None:
     """Refuse programs for other machines, and what is no program."""
-    machine = file.header.e_machine
-    if machine != "EM_RISCV":
-        from elftools.elf.descriptions import describe_e_machine
-
-        other = ARCHITECTURES.get(machine) or describe_e_machine(machine)
+    if order == LITTLE and machine != EM_RISCV:
+        other = MACHINES.get(machine, f"another machine (number {machine})")
         raise UsageError(f"{name} is an ELF program for {other}; vnb runs 64-bit RISC-V")
-    if file.elfclass != 64 or not file.little_endian:
-        order = "little" if file.little_endian else "big"
-        raise UsageError(f"{name} is {file.elfclass}-bit {order}-endian; vnb is 64-bit and little")
-    if file.header.e_type in NOT_PROGRAMS:
-        raise UsageError(f"{name} is {NOT_PROGRAMS[file.header.e_type]}, not a program")
+    if (bits, order) != (CLASS_64, LITTLE):
+        words = f"{64 if bits == CLASS_64 else 32}-bit {'little' if order == LITTLE else 'big'}"
+        raise UsageError(f"{name} is a {words}-endian ELF file; vnb is 64-bit little-endian RISC-V")
+    if kind not in (ET_EXEC, ET_DYN):
+        what = NOT_PROGRAMS.get(kind, f"an ELF file of type {kind}")
+        raise UsageError(f"{name} is {what}, not a program")
 
 
-def _segment(header: Any, data: bytes, name: str) -> Segment:
-    end = header.p_offset + header.p_filesz
+def _segment(header: _Header, data: bytes, name: str) -> Segment:
+    end = header.offset + header.stored
     if end > len(data):
         raise UsageError(f"{name} is truncated: {len(data)} of {end} bytes")
-    if header.p_filesz > header.p_memsz:
+    if header.stored > header.size:
         raise UsageError(f"{name} is a damaged ELF file: a segment is larger in it than in memory")
-    return Segment(header.p_paddr, memoryview(data)[header.p_offset : end], header.p_memsz)
+    return Segment(header.physical, memoryview(data)[header.offset : end], header.size)
 
 
-def _entry(entry: int, loads: list[Any]) -> int:
+def _physical(entry: int, loads: list[_Header]) -> int:
     """The entry's physical address: before paging is on, nothing runs at another."""
     for header in loads:
-        if header.p_vaddr <= entry < header.p_vaddr + header.p_memsz:
-            return int(entry - header.p_vaddr + header.p_paddr)
+        if header.virtual <= entry < header.virtual + header.size:
+            return entry - header.virtual + header.physical
     return entry

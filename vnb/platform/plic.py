@@ -1,6 +1,6 @@
 """Every device's interrupt line passes through here on its way to the hart [plic 1.0.0]."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from vnb.bus import BusFault, Line, Property
@@ -72,18 +72,15 @@ class Plic:
         for context in self._contexts:
             context.audible = sum(
                 1 << source
-                for source in range(1, SOURCES + 1)
-                if context.enabled >> source & 1 and self._priority[source] > context.threshold
+                for source in _members(context.enabled)
+                if self._priority[source] > context.threshold
             )
         self._notify()
 
     def _claim(self, context: _Context) -> int:
         """Hand out the most urgent request, the lowest number first among equals [plic, Claim]."""
         best, urgency = 0, 0
-        waiting = self._pending & context.enabled
-        while waiting:
-            source = (waiting & -waiting).bit_length() - 1
-            waiting &= waiting - 1
+        for source in _members(self._pending & context.enabled):
             if self._priority[source] > urgency:
                 best, urgency = source, self._priority[source]
         if best:
@@ -151,6 +148,14 @@ class Plic:
             "interrupt-controller": None,
             "riscv,ndev": SOURCES,
         }
+
+
+def _members(sources: int) -> Iterator[int]:
+    """The sources in a set, lowest first."""
+    while sources:
+        lowest = sources & -sources
+        sources ^= lowest
+        yield lowest.bit_length() - 1
 
 
 def _check(offset: int, size: int) -> None:
