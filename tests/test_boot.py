@@ -138,7 +138,7 @@ def test_what_an_earlier_run_left_in_bss_is_cleared() -> None:
     memory = Memory(16 * MIB)
     memory.fill(RAM, MIB, 0xFF)
     board = Board(memory, FakeHart(), on_power=lambda action, code: None, terminal=FakeTerminal())
-    data = payloads.elf(Part(RAM + 0x100, b"code", size=0x1_2345))
+    data = payloads.elf(Part(RAM + 0x100, b"code", size=0x1_2345), entry=RAM + 0x100)
     place(Image("guest", "elf", data), memory, board)
     assert memory.read(RAM + 0x104, 0x1_2341) == bytes(0x1_2341)
     assert memory.read(RAM, 0x100) == b"\xff" * 0x100
@@ -227,14 +227,38 @@ def test_too_little_ram_is_told_with_an_amount_that_is_enough(
     assert placed.entry.a1 >= RAM + 6 * MIB
 
 
-@pytest.mark.parametrize("address", [0, RAM - 4, RAM - 1, 1 << 63, (1 << 64) - 4])
+@pytest.mark.parametrize("address", [0, RAM - 7, 1 << 63, (1 << 64) - 4])
 def test_a_program_that_no_ram_can_hold_is_refused_with_its_address(address: int) -> None:
     for image in (
         Image("guest", "raw", b"program", address=address),
-        Image("guest", "elf", payloads.elf(Part(address, b"program"))),
+        Image("guest", "elf", payloads.elf(Part(address, b"program"), entry=address)),
     ):
         with pytest.raises(UsageError, match=f"program at {address:#x}.* is not in RAM"):
             Placed(image)
+
+
+def test_a_flat_program_that_begins_below_ram_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"program at 0x7ffffffc.* is not in RAM"):
+        Placed(Image("guest", "raw", b"program", address=RAM - 4))
+
+
+def test_headers_that_a_linker_put_below_ram_are_left_out() -> None:
+    page = payloads.elf().ljust(4096, b"\0")
+    placed = Placed(Image("guest", "elf", payloads.elf(Part(RAM - 4096, page + b"code"))))
+    assert placed.entry.pc == RAM
+    assert placed.memory.read(RAM, 4) == b"code"
+
+
+def test_a_program_that_names_no_entry_starts_at_its_beginning() -> None:
+    data = payloads.elf(Part(RAM + 0x2000, b"data"), Part(RAM + 0x1000, b"code"), entry=0)
+    assert Placed(Image("guest", "elf", data)).entry.pc == RAM + 0x1000
+
+
+@pytest.mark.parametrize("entry", [RAM - 2, RAM + 4, 0x1_0000])
+def test_a_program_that_starts_where_it_is_not_is_refused(entry: int) -> None:
+    image = Image("guest", "elf", payloads.elf(Part(RAM, b"code"), entry=entry))
+    with pytest.raises(UsageError, match=f"the program starts at {entry:#x}, where"):
+        Placed(image)
 
 
 def test_a_program_beyond_the_end_of_ram_needs_more_of_it() -> None:

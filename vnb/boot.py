@@ -129,11 +129,22 @@ def _payload(image: "Image", memory: Memory, lowest: int) -> tuple[list[_Piece],
 def _program(
     program: formats.Program, memory: Memory, lowest: int, name: str = "program"
 ) -> tuple[list[_Piece], int]:
-    """An ELF program's segments, moved to `lowest` if it may be moved and is not linked for RAM."""
+    """An ELF program's segments and entry, moved to `lowest` if it may be and is not in RAM.
+
+    What reaches below RAM is left out, as on QEMU: linkers put the file's own headers there.
+    """
     first = min(segment.address for segment in program.segments)
     move = lowest - first if program.movable and not memory.contains(first, 1) else 0
-    pieces = [_Piece(name, s.address + move, s.data, s.size) for s in program.segments]
-    return pieces, program.entry + move
+    pieces = []
+    for segment in program.segments:
+        address = segment.address + move
+        below = max(0, memory.base - address) if address + segment.size > memory.base else 0
+        rest = segment.size - below
+        pieces.append(_Piece(name, address + below, segment.data[below:], rest))
+    entry = program.entry + move if program.entry else min(piece.address for piece in pieces)
+    if not any(piece.address <= entry < piece.end for piece in pieces):
+        raise UsageError(f"the {name} starts at {entry:#x}, where it puts nothing into RAM")
+    return pieces, entry
 
 
 def _firmware(source: Path | bytes, memory: Memory) -> tuple[list[_Piece], int]:

@@ -110,7 +110,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class Program:
-    """A linked ELF program by physical addresses; `movable` if it runs wherever it is put."""
+    """A linked ELF program by physical addresses; `movable` if it runs wherever it is put.
+
+    An entry of 0 means that none was given [elf 1].
+    """
 
     entry: int
     segments: tuple[Segment, ...]
