@@ -232,6 +232,18 @@ class VirtioContract:
         assert driver.port.status == READY | FAILED
         self.roundtrip(driver.start())
 
+    def test_a_driver_that_gave_up_before_it_was_ready_never_is(self, driver: Driver) -> None:
+        driver.negotiate()
+        for index in range(len(driver.device.configs)):
+            driver.place(index)
+            driver.port.enable(index)
+        self.request(driver)
+        driver.port.status = ACKNOWLEDGE | DRIVER | FEATURES_OK | FAILED
+        driver.port.status = READY
+        driver.port.notify(self.queue)
+        assert driver.rings[self.queue].used_idx == 0
+        assert not driver.device.live
+
     def test_reset_forgets_everything(self, driver: Driver) -> None:
         """[5]"""
         driver.start()

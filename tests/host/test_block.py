@@ -2,6 +2,7 @@
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,8 @@ def test_a_read_only_file_is_never_written(image: Path) -> None:
     image.chmod(0o444)
     disk = Raw(image, read_only=True)
     assert disk.read_only
-    disk.discard(0, CLUSTER)
+    with suppress(HostError):  # or nothing, where the host cannot discard
+        disk.discard(0, CLUSTER)
     for misuse in (lambda: disk.write(0, [memoryview(b"x")]), lambda: disk.write_zeroes(0, 512)):
         with pytest.raises(HostError):
             misuse()

@@ -202,6 +202,15 @@ def test_what_was_on_its_way_at_a_reset_is_forgotten() -> None:
     assert narrow.since(0)[0] == b"new"
 
 
+def test_messages_for_an_earlier_driver_are_forgotten() -> None:
+    """[5]"""
+    guest = Guest()
+    guest.say(0, DEVICE_READY)
+    guest.driver.start()
+    guest.give(CONTROL_RX, *[64] * 4)
+    assert guest.heard() == []
+
+
 # Control messages.
 
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tests.virtio.driver import NEXT, RINGS, WRITE, Ring
+from tests.virtio.driver import INDIRECT, NEXT, RINGS, WRITE, Ring
 from vnb.errors import GuestError
 from vnb.memory import Memory
 from vnb.virtio.queue import Queue, QueueConfig, Reader, Writer, passed
@@ -131,6 +131,19 @@ def test_a_chain_of_more_than_4_gib_is_refused() -> None:
         else:
             with pytest.raises(GuestError, match="a chain of"):
                 guest.queue.pop()
+
+
+@pytest.mark.parametrize("length", [0, 1, 15, 17, 24, 40])
+def test_an_indirect_table_is_one_or_more_whole_descriptors(length: int) -> None:
+    """[10]: even if what is in it is in order"""
+    guest = Guest()
+    table = guest.buffers + 0x1000
+    guest.ring.indirect([(guest.buffers, 4, False)] * 3, table)
+    guest.ring.describe(0, table, length, INDIRECT, 0)
+    guest.memory.write_u16(table + 12, 0)
+    guest.ring.offer(0)
+    with pytest.raises(GuestError, match="table of"):
+        guest.queue.pop()
 
 
 @pytest.mark.parametrize("size", [1, 2, 8, 256])

@@ -100,13 +100,13 @@ class Raw:
     def discard(self, offset: int, length: int) -> None:
         """Give the range's space back to the host where it can take it."""
         check_range(self, offset, length)
-        if length and not self.read_only:
+        if length:
             self._punch(offset, length)
 
     def write_zeroes(self, offset: int, length: int) -> None:
         """Make the range read as zeros, without using space where the host can do that."""
         check_range(self, offset, length)
-        if length and (self.read_only or not self._punch(offset, length)):
+        if length and not self._punch(offset, length):
             for start in range(offset, offset + length, CLUSTER):
                 self.write(start, [ZEROES[: offset + length - start]])
 

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from typing import Protocol
 
 from vnb.errors import UsageError
 
@@ -11,16 +10,6 @@ SCROLLBACK = 1 << 20
 
 INPUT = 1 << 20
 """Bytes of input that may wait for the guest."""
-
-
-class Chars(Protocol):
-    """The host's end of a serial line; both methods are called on the machine's thread only."""
-
-    def output(self, data: bytes, /) -> None:
-        """The guest wrote this."""
-
-    def take(self, limit: int, /) -> bytes:
-        """Input for the guest, at most `limit` bytes; b"" if there is none."""
 
 
 class Terminal:

@@ -93,11 +93,6 @@ class MmioTransport:
         """Its device-tree properties besides `reg` and `interrupts`."""
         return {"compatible": "virtio,mmio"}
 
-    def reset(self) -> None:
-        """Power-on: the device too."""
-        self._set_status(0)
-        self._device_features_sel = self._driver_features_sel = self._queue_sel = 0
-
     # Registers.
 
     @property

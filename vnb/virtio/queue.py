@@ -264,7 +264,7 @@ class Queue:
         """An indirect table [virtio 2.7.5.3]."""
         if not self._indirect:
             raise GuestError("an indirect table that was not negotiated")
-        if length == 0 or length % DESCRIPTOR.size:
+        if length % DESCRIPTOR.size:
             raise GuestError(f"an indirect table of {length} bytes")
         return self._memory.view(address, length)
 
