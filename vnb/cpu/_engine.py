@@ -328,6 +328,8 @@ def trap(S, cause, value, pc):
     S.pc = (vector & ~3) + select(interrupt & vector & 1, code << 2, 0)
     S.mode = target
     choose_tlbs(S)
+    if (S.n_traps & 1023) == 0:
+        look(S)  # a guest that traps for ever retires nothing, and would never be interrupted
 
 
 def sret(S):
@@ -3140,19 +3142,15 @@ def run(S):
             S.left = left
             if fetch(S, pc) != 0:
                 pc = S.pc
+                left = S.left
                 continue
         base = ld64(fetch_entry + 8)
         page = pc & ~OFFSET
         while left != 0:
-            place = base + (pc << 2)
-            w = ld64(place)
+            w = ld64(base + (pc << 2))
             operation = w & 255
-            rd = w >> 5 & 0x7f8
-            a = ld64(S + (w >> 13 & 0x7f8))
-            b = ld64(S + (w >> 21 & 0x7f8))
-            i = sar(w, 40)
             if operation == UNDECODED:
-                decode(S, place)
+                decode(S, base + (pc << 2))
                 continue
             elif operation == INVALID:
                 S.pc = pc
@@ -3174,16 +3172,22 @@ def run(S):
                 page = pc ^ NOWHERE
                 continue
             elif operation == LUI:
+                rd = w >> 5 & 0x7f8
+                i = sar(w, 40)
                 st64(S + rd, i << 12)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == AUIPC:
+                rd = w >> 5 & 0x7f8
+                i = sar(w, 40)
                 st64(S + rd, pc + (i << 12))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == JAL:
+                rd = w >> 5 & 0x7f8
+                i = sar(w, 40)
                 target = pc + i
                 st64(S + rd, pc + 4)
                 pc = target
@@ -3192,6 +3196,9 @@ def run(S):
                     continue
                 break
             elif operation == JALR:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 target = a + i & ~1
                 st64(S + rd, pc + 4)
                 pc = target
@@ -3200,6 +3207,9 @@ def run(S):
                     continue
                 break
             elif operation == BEQ:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if a == b:
                     pc = pc + i
                     left = left - 1
@@ -3210,6 +3220,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == BNE:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if a != b:
                     pc = pc + i
                     left = left - 1
@@ -3220,6 +3233,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == BLT:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if lts(a, b):
                     pc = pc + i
                     left = left - 1
@@ -3230,6 +3246,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == BGE:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if not lts(a, b):
                     pc = pc + i
                     left = left - 1
@@ -3240,6 +3259,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == BLTU:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if a < b:
                     pc = pc + i
                     left = left - 1
@@ -3250,6 +3272,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == BGEU:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if a >= b:
                     pc = pc + i
                     left = left - 1
@@ -3260,6 +3285,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == LB:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = load_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_1:
@@ -3277,6 +3305,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == LH:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = load_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_2:
@@ -3294,6 +3325,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == LW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = load_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_4:
@@ -3311,6 +3345,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == LD:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = load_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_8:
@@ -3328,6 +3365,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == LBU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = load_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_1:
@@ -3345,6 +3385,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == LHU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = load_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_2:
@@ -3362,6 +3405,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == LWU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = load_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_4:
@@ -3379,6 +3425,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == SB:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = store_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_1:
@@ -3396,6 +3445,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == SH:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = store_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_2:
@@ -3413,6 +3465,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == SW:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = store_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_4:
@@ -3430,6 +3485,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == SD:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = store_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_8:
@@ -3447,426 +3505,668 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == ADDI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, a + i)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SLTI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, lts(a, i))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SLTIU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, ltu(a, i))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == XORI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, a ^ i)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == ORI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, a | i)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == ANDI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, a & i)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SLLI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, a << i)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SRLI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, a >> i)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SRAI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, sar(a, i))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == ADDIW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, sext32(a + i))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SLLIW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, sext32(a << i))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SRLIW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, sext32(zext32(a) >> i))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SRAIW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, sar(sext32(a), i))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == ADD:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a + b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SUB:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a - b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SLL:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a << (b & 63))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SLT:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, lts(a, b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SLTU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, ltu(a, b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == XOR:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a ^ b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SRL:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a >> (b & 63))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SRA:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sar(a, b & 63))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == OR:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a | b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == AND:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a & b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == ADDW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sext32(a + b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SUBW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sext32(a - b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SLLW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sext32(a << (b & 31)))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SRLW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sext32(zext32(a) >> (b & 31)))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SRAW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sar(sext32(a), b & 31))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == FENCE:
+                rd = w >> 5 & 0x7f8
                 st64(S + rd, 0)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == MUL:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a * b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == MULH:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, mulh(a, b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == MULHSU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, mulhsu(a, b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == MULHU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, mulhu(a, b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == DIV:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, divide(a, b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == DIVU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, divide_unsigned(a, b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == REM:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, remainder(a, b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == REMU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, remainder_unsigned(a, b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == MULW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sext32(a * b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == DIVW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sext32(divide(sext32(a), sext32(b))))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == DIVUW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sext32(divide_unsigned(zext32(a), zext32(b))))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == REMW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sext32(remainder(sext32(a), sext32(b))))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == REMUW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sext32(remainder_unsigned(zext32(a), zext32(b))))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == ADD_UW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, zext32(a) + b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SH1ADD:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, (a << 1) + b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SH2ADD:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, (a << 2) + b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SH3ADD:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, (a << 3) + b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SH1ADD_UW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, (zext32(a) << 1) + b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SH2ADD_UW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, (zext32(a) << 2) + b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SH3ADD_UW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, (zext32(a) << 3) + b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SLLI_UW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, zext32(a) << i)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == ANDN:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a & ~b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == ORN:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a | ~b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == XNOR:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a ^ ~b)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == CLZ:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
                 st64(S + rd, clz(a))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == CTZ:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
                 st64(S + rd, ctz(a))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == CPOP:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
                 st64(S + rd, popcount(a))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == CLZW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
                 st64(S + rd, clz(zext32(a)) - 32)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == CTZW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
                 st64(S + rd, ctz(a | 1 << 32))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == CPOPW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
                 st64(S + rd, popcount(zext32(a)))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == MAX:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, select(lts(a, b), b, a))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == MAXU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, select(ltu(a, b), b, a))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == MIN:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, select(lts(a, b), a, b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == MINU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, select(ltu(a, b), a, b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SEXT_B:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
                 st64(S + rd, sext8(a))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == SEXT_H:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
                 st64(S + rd, sext16(a))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == ZEXT_H:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
                 st64(S + rd, a & 0xffff)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == ROL:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, ror(a, 0 - b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == ROR:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, ror(a, b))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == RORI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, ror(a, i))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == ROLW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sext32(ror32(a, 0 - b)))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == RORW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sext32(ror32(a, b)))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == RORIW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, sext32(ror32(a, i)))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == ORC_B:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
                 st64(S + rd, or_combine(a))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == REV8:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
                 st64(S + rd, bswap(a))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == BCLR:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a & ~(1 << (b & 63)))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == BCLRI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, a & ~(1 << i))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == BEXT:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a >> (b & 63) & 1)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == BEXTI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, a >> i & 1)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == BINV:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a ^ 1 << (b & 63))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == BINVI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, a ^ 1 << i)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == BSET:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a | 1 << (b & 63))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == BSETI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, a | 1 << i)
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == CZERO_EQZ:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, select(b, a, 0))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == CZERO_NEZ:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, select(b, 0, a))
                 pc = pc + 4
                 left = left - 1
                 continue
             elif operation == FLW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 if S.float_on == 0:
                     S.pc = pc
                     S.left = left
@@ -3891,6 +4191,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FSW:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if S.float_on == 0:
                     S.pc = pc
                     S.left = left
@@ -3915,6 +4218,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FLD:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 if S.float_on == 0:
                     S.pc = pc
                     S.left = left
@@ -3939,6 +4245,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FSD:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if S.float_on == 0:
                     S.pc = pc
                     S.left = left
@@ -3963,6 +4272,10 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FMADD_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if S.fma_fast > w >> 63:
                     c = ld64(S + 512 + ((i & 31) << 3))
                     result = fmad(a, b, c)
@@ -3981,6 +4294,10 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FMSUB_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if S.fma_fast > w >> 63:
                     c = ld64(S + 512 + ((i & 31) << 3))
                     result = fmad(a, b, negd(c))
@@ -3999,6 +4316,10 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FNMSUB_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if S.fma_fast > w >> 63:
                     c = ld64(S + 512 + ((i & 31) << 3))
                     result = fmad(negd(a), b, c)
@@ -4017,6 +4338,10 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FNMADD_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if S.fma_fast > w >> 63:
                     c = ld64(S + 512 + ((i & 31) << 3))
                     result = fmad(negd(a), b, negd(c))
@@ -4035,6 +4360,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FADD_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_fast > w >> 63:
                     result = addd(a, b)
                     if is_ordinary(result) != 0:
@@ -4052,6 +4380,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FSUB_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_fast > w >> 63:
                     result = subd(a, b)
                     if is_ordinary(result) != 0:
@@ -4069,6 +4400,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FMUL_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_fast > w >> 63:
                     result = muld(a, b)
                     if is_ordinary(result) != 0:
@@ -4086,6 +4420,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FDIV_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_fast > w >> 63:
                     result = divd(a, b)
                     if is_ordinary(result) != 0:
@@ -4103,6 +4440,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FSQRT_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_fast > w >> 63:
                     result = sqrtd(a)
                     if is_ordinary(result) != 0:
@@ -4120,6 +4460,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FSGNJ_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on != 0:
                     st64(S + rd, a & ~SIGN | b & SIGN)
                     pc = pc + 4
@@ -4135,6 +4478,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FSGNJN_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on != 0:
                     st64(S + rd, a & ~SIGN | ~b & SIGN)
                     pc = pc + 4
@@ -4150,6 +4496,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FSGNJX_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on != 0:
                     st64(S + rd, a ^ b & SIGN)
                     pc = pc + 4
@@ -4165,6 +4514,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FEQ_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on & ordd(a, b) != 0:
                     st64(S + rd, eqd(a, b))
                     pc = pc + 4
@@ -4180,6 +4532,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FLT_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on & ordd(a, b) != 0:
                     st64(S + rd, ltd(a, b))
                     pc = pc + 4
@@ -4195,6 +4550,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FLE_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on & ordd(a, b) != 0:
                     st64(S + rd, led(a, b))
                     pc = pc + 4
@@ -4210,6 +4568,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FCVT_D_W:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on != 0:
                     st64(S + rd, i2d(sext32(a)))
                     pc = pc + 4
@@ -4225,6 +4586,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FCVT_D_WU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on != 0:
                     st64(S + rd, i2d(zext32(a)))
                     pc = pc + 4
@@ -4240,6 +4604,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FMV_X_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on != 0:
                     st64(S + rd, a)
                     pc = pc + 4
@@ -4255,6 +4622,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FMV_D_X:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on != 0:
                     st64(S + rd, a)
                     pc = pc + 4
@@ -4270,6 +4640,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == FCVT_D_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on & is_normal_single(a) != 0:
                     st64(S + rd, cvtsd(a))
                     pc = pc + 4
@@ -4285,11 +4658,15 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == C_LUI:
+                rd = w >> 5 & 0x7f8
+                i = sar(w, 40)
                 st64(S + rd, i << 12)
                 pc = pc + 2
                 left = left - 1
                 continue
             elif operation == C_JAL:
+                rd = w >> 5 & 0x7f8
+                i = sar(w, 40)
                 target = pc + i
                 st64(S + rd, pc + 2)
                 pc = target
@@ -4298,6 +4675,9 @@ def run(S):
                     continue
                 break
             elif operation == C_JALR:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 target = a + i & ~1
                 st64(S + rd, pc + 2)
                 pc = target
@@ -4306,6 +4686,9 @@ def run(S):
                     continue
                 break
             elif operation == C_BEQ:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if a == b:
                     pc = pc + i
                     left = left - 1
@@ -4316,6 +4699,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == C_BNE:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if a != b:
                     pc = pc + i
                     left = left - 1
@@ -4326,6 +4712,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == C_LW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = load_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_4:
@@ -4343,6 +4732,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == C_LD:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = load_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_8:
@@ -4360,6 +4752,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == C_SW:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = store_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_4:
@@ -4377,6 +4772,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == C_SD:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 va = a + i
                 entry = store_tlb + (va >> 8 & TLB_INDEX)
                 if ld64(entry) == va & ALIGNED_8:
@@ -4394,71 +4792,113 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == C_ADDI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, a + i)
                 pc = pc + 2
                 left = left - 1
                 continue
             elif operation == C_ANDI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, a & i)
                 pc = pc + 2
                 left = left - 1
                 continue
             elif operation == C_SLLI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, a << i)
                 pc = pc + 2
                 left = left - 1
                 continue
             elif operation == C_SRLI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, a >> i)
                 pc = pc + 2
                 left = left - 1
                 continue
             elif operation == C_SRAI:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, sar(a, i))
                 pc = pc + 2
                 left = left - 1
                 continue
             elif operation == C_ADDIW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 st64(S + rd, sext32(a + i))
                 pc = pc + 2
                 left = left - 1
                 continue
             elif operation == C_ADD:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a + b)
                 pc = pc + 2
                 left = left - 1
                 continue
             elif operation == C_SUB:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a - b)
                 pc = pc + 2
                 left = left - 1
                 continue
             elif operation == C_XOR:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a ^ b)
                 pc = pc + 2
                 left = left - 1
                 continue
             elif operation == C_OR:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a | b)
                 pc = pc + 2
                 left = left - 1
                 continue
             elif operation == C_AND:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, a & b)
                 pc = pc + 2
                 left = left - 1
                 continue
             elif operation == C_ADDW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sext32(a + b))
                 pc = pc + 2
                 left = left - 1
                 continue
             elif operation == C_SUBW:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 st64(S + rd, sext32(a - b))
                 pc = pc + 2
                 left = left - 1
                 continue
             elif operation == C_FLD:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                i = sar(w, 40)
                 if S.float_on == 0:
                     S.pc = pc
                     S.left = left
@@ -4483,6 +4923,9 @@ def run(S):
                 left = left - 1
                 continue
             elif operation == C_FSD:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                i = sar(w, 40)
                 if S.float_on == 0:
                     S.pc = pc
                     S.left = left
@@ -4507,6 +4950,8 @@ def run(S):
                 left = left - 1
                 continue
             elif operation < CSRRW:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 S.pc = pc
                 S.left = left
                 if atomic(S, w, a, b) != 0:
@@ -4524,6 +4969,8 @@ def run(S):
                 left = S.left
                 break
             else:
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
                 S.pc = pc
                 S.left = left
                 if float_slow(S, w, a, b) != 0:

@@ -11,7 +11,6 @@ Lowering leaves assignments to plain names, calls, operators on them, and litera
 """
 
 import ast
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -149,9 +148,9 @@ def dispatch(node: ast.If) -> tuple[dict[int, list[ast.stmt]], list[ast.stmt]] |
     return (table, rest) if len(table) > 32 else None
 
 
-def assigned_names(function: ast.FunctionDef) -> Iterable[str]:
-    """The variables of a function, parameters included."""
+def assigned_names(node: ast.AST) -> list[str]:
+    """The variables that a function or a run of statements assigns."""
     stores = (
-        n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
     )
-    return dict.fromkeys([*(a.arg for a in function.args.args), *stores])
+    return list(dict.fromkeys(stores))

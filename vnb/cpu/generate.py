@@ -119,7 +119,22 @@ def _float(row: Row, length: int) -> str:
     return fast + _leave_if("float_slow(S, w, a, b)") + _next(length)
 
 
-def handler(row: Row, length: int) -> str:
+OPERANDS = {
+    "rd": "w >> 5 & 0x7f8",
+    "a": "ld64(S + (w >> 13 & 0x7f8))",
+    "b": "ld64(S + (w >> 21 & 0x7f8))",
+    "i": "sar(w, 40)",
+}
+"""How a handler gets at its slot's fields."""
+
+
+def _with_operands(body: str) -> str:
+    """A handler's body behind the operands that it mentions."""
+    reads = [f"{n} = {e}\n" for n, e in OPERANDS.items() if re.search(rf"\b{n}\b", body)]
+    return "".join(reads) + body
+
+
+def _handler(row: Row, length: int) -> str:
     """What the run loop does for one row, as dialect text that ends the iteration."""
     if row.kind == "d":
         return f"st64(S + rd, {row.rest})\n" + _next(length)
@@ -135,7 +150,7 @@ def handler(row: Row, length: int) -> str:
 def _chain() -> str:
     """The run loop's dispatch: one branch for every operation with a handler of its own."""
     special = {
-        "UNDECODED": "decode(S, place)\ncontinue\n",
+        "UNDECODED": "decode(S, base + (pc << 2))\ncontinue\n",
         "INVALID": f"{SAVE}illegal(S)\n{RESUME}break\n",
         "PAGE_END": "break\n",
         "ACROSS": (
@@ -144,17 +159,20 @@ def _chain() -> str:
         ),
     }
     bodies = list(special.items())
-    bodies += [(r.constant, handler(r, 4)) for r in ROWS if not _shares_handler(r)]
-    bodies += [(f"C_{r.constant}", handler(r, 2)) for r in twins()]
+    bodies += [(r.constant, _handler(r, 4)) for r in ROWS if not _shares_handler(r)]
+    bodies += [(f"C_{r.constant}", _handler(r, 2)) for r in twins()]
     text = "".join(
-        f"{'elif' if k else 'if'} operation == {name}:\n{indent(body, '    ')}"
+        f"{'elif' if k else 'if'} operation == {name}:\n{indent(_with_operands(body), '    ')}"
         for k, (name, body) in enumerate(bodies)
     )
-    return text + (
-        f"elif operation < CSRRW:\n{indent(_leave_if('atomic(S, w, a, b)') + _next(4), '    ')}"
-        f"elif operation < FMADD_S:\n{indent(f'{SAVE}system(S, w)' + chr(10) + RESUME, '    ')}    break\n"
-        f"else:\n{indent(_leave_if('float_slow(S, w, a, b)') + _next(4), '    ')}"
-    )
+    shared = {
+        "elif operation < CSRRW": _leave_if("atomic(S, w, a, b)") + _next(4),
+        "elif operation < FMADD_S": f"{SAVE}system(S, w)\n{RESUME}break\n",
+        "else": _leave_if("float_slow(S, w, a, b)") + _next(4),
+    }
+    for test, body in shared.items():
+        text += f"{test}:\n{indent(_with_operands(body), '    ')}"
+    return text
 
 
 RUN = '''
@@ -183,17 +201,13 @@ def run(S):
             S.left = left
             if fetch(S, pc) != 0:
                 pc = S.pc
+                left = S.left
                 continue
         base = ld64(fetch_entry + 8)
         page = pc & ~OFFSET
         while left != 0:
-            place = base + (pc << 2)
-            w = ld64(place)
+            w = ld64(base + (pc << 2))
             operation = w & 255
-            rd = w >> 5 & 0x7f8
-            a = ld64(S + (w >> 13 & 0x7f8))
-            b = ld64(S + (w >> 21 & 0x7f8))
-            i = sar(w, 40)
 '''
 
 # functions read off the tables ------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from functools import cache
 from pathlib import Path
 
 ROOM = Path(__file__).parent
-MADE_FROM = ("_engine.py", "dialect.py", "emit.py", "read_llvm.py", "state.py")
+MADE_FROM = (
+    "_engine.py", "dialect.py", "emit.py", "lower_llvm.py", "read_llvm.py", "state.py", "words.py"
+)  # fmt: skip
 """The sources that decide what the object code is."""
 
 DIGEST = 32
