@@ -1,6 +1,6 @@
 """What every VirtIO device holds behind every transport; inherit it for each pair of them.
 
-The numbers in brackets are the rules of the checklist in docs and of [virtio 1.2].
+The numbers in brackets are those of tests/virtio/RULES.md.
 """
 
 from collections.abc import Callable

@@ -200,7 +200,7 @@ def test_sectors_beyond_the_end_fail_and_no_byte_moves(sector: int, count: int) 
 
 
 def test_a_request_larger_than_the_largest_fails_and_costs_no_memory() -> None:
-    """[B7]: a guest may point at all of its RAM as often as it has descriptors."""
+    """A guest may point at all of its RAM as often as it has descriptors."""
     driver = Driver(Block(Memory(1 << 40))).start()
     ring, memory = driver.rings[0], driver.memory
     header, status = driver.buffer(block_header(T_IN, 0)), driver.buffer(1)
