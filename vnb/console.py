@@ -69,15 +69,13 @@ class ConsoleSession:
         `timeout` seconds (None: never), EOFError when the machine goes off; both show the last
         lines of output.
         """
-        if isinstance(pattern, str):
-            pattern = re.compile(re.escape(pattern))
-        if not isinstance(pattern, re.Pattern) or not isinstance(pattern.pattern, str):
+        wanted = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
+        if not isinstance(wanted, re.Pattern) or not isinstance(wanted.pattern, str):
             raise UsageError(f"pattern={pattern!r}: expect takes a str, or re.compile of a str")
-        found = self._bell.wait(lambda: self._search(pattern), timeout)
+        told = repr(pattern if isinstance(pattern, str) else wanted.pattern)
+        found = self._bell.wait(lambda: self._search(wanted, told), timeout)
         if found is None:
-            raise TimeoutError(
-                f"{pattern.pattern!r} was not printed within {timeout} s; {self._tail_in_words()}"
-            )
+            raise TimeoutError(f"{told} was not printed within {timeout} s; {self._last_words()}")
         self._unread = self._unread[found.end() :]
         return found
 
@@ -93,17 +91,15 @@ class ConsoleSession:
         self._unread = (self._unread + self._decoder.decode(data))[-UNREAD:]
         return self._unread or None
 
-    def _search(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+    def _search(self, pattern: re.Pattern[str], told: str) -> re.Match[str] | None:
         ended = self._ended()  # asked first: what came before the end still counts
         self._fetch()
         found = pattern.search(self._unread)
         if found is None and ended:
-            raise EOFError(
-                f"{ended}, and never printed {pattern.pattern!r}; {self._tail_in_words()}"
-            )
+            raise EOFError(f"{ended}, and never printed {told}; {self._last_words()}")
         return found
 
-    def _tail_in_words(self) -> str:
+    def _last_words(self) -> str:
         tail = self.tail()
         return f"its last output was:\n{tail}" if tail else "it has printed nothing"
 

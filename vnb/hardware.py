@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from vnb import boot, virtio
 from vnb.agent import OUTPUT, PORT
-from vnb.clock import NANOSECONDS_PER_TICK
+from vnb.clock import NANOSECONDS_PER_TICK, TIMEBASE
 from vnb.config import Config, Console, Disk
 from vnb.cpu.hart import Hart
 from vnb.firmware import Sbi
@@ -116,6 +116,7 @@ class Hardware:
     """Memory, hart, board and devices with the image in place, ready to run."""
 
     def __init__(self, config: Config, backends: Backends) -> None:
+        self._virtual = config.clock == "virtual"
         self.memory = Memory(config.memory)
         self.hart = Hart(self.memory, engine=config.engine, clock=config.clock)
         self._lines = [Line(backends.terminal, lambda: self.board.uart.listening)]
@@ -124,7 +125,7 @@ class Hardware:
             self.hart,
             on_power=change_power,
             terminal=self._lines[0],
-            now=self._virtual_now if config.clock == "virtual" else time.time_ns,
+            now=self._virtual_now if self._virtual else time.time_ns,
         )
         self.console: virtio.Console | None = None
         self.devices: dict[str, virtio.Device] = {}
@@ -145,6 +146,16 @@ class Hardware:
         self.board.poll()
         if self.console is not None:
             self.console.poll()
+
+    def nap(self) -> float | None:
+        """Seconds for which nothing will happen by itself; None if nothing ever will."""
+        waits = [wait for wait in (self.hart.next_timer(), self.board.due()) if wait is not None]
+        if not waits:
+            return None
+        if self._virtual:  # nobody waits: the time of the next event is now
+            self.hart.set_mtime(self.hart.mtime + min(waits))
+            return 0
+        return min(waits) / TIMEBASE
 
     def resize(self, columns: int, rows: int) -> None:
         """The terminal has a new size, in characters."""
@@ -171,7 +182,7 @@ class Hardware:
 
     def _hand_over(self, config: Config) -> None:
         """Load the image, and enter it as firmware does, or the firmware instead."""
-        seed = 0 if config.seed is None and config.clock == "virtual" else config.seed
+        seed = 0 if config.seed is None and self._virtual else config.seed
         entropy = os.urandom(ENTROPY) if seed is None else random.Random(seed).randbytes(ENTROPY)
         entry = boot.place(
             config.image,

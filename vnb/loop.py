@@ -7,7 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Literal, TypeVar
 
-from vnb.clock import TIMEBASE
 from vnb.cpu.hart import ExitKind
 from vnb.errors import GuestError, HostError, UsageError
 from vnb.hardware import Hardware, PowerChange
@@ -176,7 +175,7 @@ class Loop:
     def _start(self) -> None:
         if self.state == "off":
             self._power_on()
-        if self.state == "paused":
+        if self.state in ("new", "paused"):
             self.hardware.hart.set_mtime(self._frozen)
         self._become("running")
 
@@ -273,9 +272,9 @@ class Loop:
 
     def _doze(self) -> None:
         """The guest waits for an interrupt: so does this thread."""
-        ticks = self.hardware.hart.next_timer()
+        seconds = self.hardware.nap()
         began = time.monotonic()
-        self._sleep(None if ticks is None else min(ticks / TIMEBASE, LONGEST_SLEEP))
+        self._sleep(None if seconds is None else min(seconds, LONGEST_SLEEP))
         self.asleep += time.monotonic() - began
 
     def _sleep(self, seconds: float | None) -> None:
