@@ -41,7 +41,6 @@ class Status(IntEnum):
     FAILED = -1
     NOT_SUPPORTED = -2
     INVALID_PARAM = -3
-    DENIED = -4
     INVALID_ADDRESS = -5
     ALREADY_AVAILABLE = -6
 

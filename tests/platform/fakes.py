@@ -6,6 +6,8 @@ from types import SimpleNamespace
 class FakeHart:
     """A hart's interface, without a hart: what is done to it is there to be read."""
 
+    isa = "rv64imafdc_zicsr_zifencei_sstc"
+
     def __init__(self) -> None:
         self.x = [0] * 32
         self.pc = 0

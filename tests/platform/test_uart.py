@@ -207,6 +207,13 @@ def test_causes_are_told_in_the_order_of_their_urgency() -> None:
     assert port.read(IIR) == 0x01 and not port.wire.level
 
 
+def test_a_guest_listens_while_input_may_interrupt_it() -> None:
+    port = Port()
+    for ier, listening in ((0x0F, True), (0x0E, False), (0x01, True), (0, False)):
+        port.write(IER, ier)
+        assert port.uart.listening is listening
+
+
 # The rest of the chip
 
 

@@ -15,6 +15,7 @@ MACHINE_SOFTWARE = 3
 class Core(Protocol):
     """What the board asks of a hart; the hart itself compares `mtime` with `mtimecmp`."""
 
+    isa: str  # as the device tree says it: "rv64imafdc_zicsr_…"
     mtimecmp: int
 
     @property

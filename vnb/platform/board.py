@@ -17,9 +17,6 @@ from vnb.platform.rtc import Rtc
 from vnb.platform.syscon import Command, PowerSwitch, Syscon
 from vnb.platform.uart import Chars, Uart
 
-ISA = "rv64imafdc_zicsr_zifencei_zicntr_zba_zbb_zbs_zicond_sstc"
-"""What the tree says of the hart unless the board is told otherwise."""
-
 Mmu = Literal["sv39", "sv48", "sv57"]
 """The deepest page tables that the tree offers; guests take them, and each level costs a step."""
 
@@ -105,14 +102,13 @@ class Board:
         on_power: PowerSwitch,
         terminal: Chars,
         table: Map = VIRT,
-        isa: str = ISA,
         mmu: Mmu = "sv39",
         now: Callable[[], int] = time.time_ns,
     ) -> None:
         self.memory = memory
         self.bus = Bus()
         self._table = table
-        self._isa = isa
+        self._isa = hart.isa
         self._mmu = mmu
         self._places: dict[int, Place] = {}
         self._slots = iter(table.virtio)

@@ -122,6 +122,8 @@ class Uart:
     def read(self, offset: int, size: int) -> int:
         """A register's value; reading some of them acknowledges what they say."""
         match offset:
+            case Register.LSR:  # first, for a poller asks for it before every byte
+                return self._line_status()
             case Register.DATA if self._lcr & DLAB:
                 return self._divisor & 0xFF
             case Register.DATA:
@@ -134,8 +136,6 @@ class Uart:
                 return self._lcr
             case Register.MCR:
                 return self._mcr
-            case Register.LSR:
-                return self._line_status()
             case Register.MSR:
                 return self._modem_status()
             case Register.SCR:
