@@ -13,9 +13,7 @@ from vnb.virtio.device import (
     ACKNOWLEDGE,
     DRIVER,
     DRIVER_OK,
-    EVENT_IDX,
     FEATURES_OK,
-    INDIRECT_DESC,
     VERSION_1,
     Device,
 )
@@ -262,6 +260,3 @@ class Driver:
         ((_, length),) = self.rings[index].reap()
         answer = zip(addresses[len(out) :], room, strict=True)
         return length, b"".join(self.memory.read(address, count) for address, count in answer)
-
-
-INDIRECT_ONLY, EVENTS_ONLY = PLAIN | INDIRECT_DESC, PLAIN | EVENT_IDX
