@@ -14,6 +14,7 @@ from vnb.memory import Memory
 
 EngineName = Literal["llvm", "numba", "python"]
 LOAD_ACCESS, STORE_ACCESS = 5, 7
+FETCH = 4
 MASK = (1 << 64) - 1
 NEVER = 1 << 56
 
@@ -47,7 +48,7 @@ class ExitKind(IntEnum):
     """Nothing to do until `next_timer` or an interrupt."""
 
 
-_KINDS = (None, *ExitKind)
+_KINDS = tuple(ExitKind)
 
 
 class Access:
@@ -75,7 +76,7 @@ class Access:
 
 
 def load_engine(name: EngineName) -> Callable[[int], int]:
-    """The engine's run(state address), as that compiler reads it; the first time ever it compiles."""
+    """The engine's run(state address), as that compiler reads it; the first time it compiles."""
     if name == "llvm":
         from vnb.cpu.read_llvm import load
     elif name == "numba":
@@ -155,7 +156,7 @@ class Hart:
         """Retire at most `budget` instructions, exactly; returns why it stopped. Frees the GIL."""
         words = self._words
         words[BUDGET_END] = words[HORIZON] + budget
-        return _KINDS[self._run(self.state.address)]  # type: ignore[return-value]
+        return _KINDS[self._run(self.state.address) - 1]
 
     def attend(self) -> None:
         """From any thread: have `run` leave with ATTENTION within a fraction of a millisecond."""
@@ -299,6 +300,27 @@ class Hart:
         from vnb.cpu.read_python import functions
 
         functions()["csr_write"](self.state.address, self._csr_number(name), value & MASK)
+
+    def disassemble(self, address: int | None = None, count: int = 8) -> str:
+        """`count` instructions from a virtual address (default pc) as the hart would fetch them."""
+        from vnb.cpu.disassemble import disassemble
+
+        address = self.pc if address is None else address
+        code = b"".join(self._fetch(address + offset) for offset in range(0, 4 * count, 2))
+        lines = (
+            f"{at:#x}  {raw[::-1].hex():>8}  {text}" for at, raw, text in disassemble(code, address)
+        )
+        return "\n".join(line for _, line in zip(range(count), lines, strict=False))
+
+    def _fetch(self, address: int) -> bytes:
+        """The halfword at a virtual address; nothing where a fetch would fault."""
+        from vnb.cpu.read_python import functions
+
+        state = self.state
+        physical = functions()["translate"](state.address, address & MASK, FETCH, state.mode)
+        if not self.memory.contains(physical, 2):
+            return b""
+        return self.memory.read(physical, 2)
 
     @staticmethod
     def _csr_number(name: str) -> int:

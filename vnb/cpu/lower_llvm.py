@@ -1,4 +1,4 @@
-"""From lowered functions of the dialect to LLVM IR; the run loop becomes one function per operation."""
+"""From lowered functions to LLVM IR; the run loop becomes one function per operation."""
 
 import ast
 from collections.abc import Callable, Sequence
@@ -16,9 +16,12 @@ RETURNED = ("pc", "left")
 HANDLER = ir.FunctionType(ir.LiteralStructType([I64] * len(RETURNED)), [I64] * len(CARRIED))
 
 NOINLINE = frozenset(
-    "atomic csr_instruction decode event fetch fetch_across float_slow float_touch fused"
-    " encode_float illegal load_slow store_slow system translate trap".split()
-)
+    {
+        "atomic", "csr_instruction", "decode", "encode_float", "event", "fetch", "fetch_across",
+        "float_slow", "float_touch", "fused", "illegal", "load_slow", "store_slow", "system",
+        "translate", "trap",
+    }
+)  # fmt: skip
 """Slow functions that would only bloat their callers."""
 
 

@@ -29,9 +29,14 @@ def _intrinsic(emit: Emit, operands: int, result: types.Type) -> Any:
 
 
 for _name, _word in WORDS.items():
-    _result = types.void if _name in VOID else types.uint64
-    globals()[_name] = _intrinsic(EMIT[_name], len(inspect.signature(_word).parameters), _result)
+    _operands = len(inspect.signature(_word).parameters)
+    globals()[_name] = _intrinsic(
+        EMIT[_name], _operands, types.void if _name in VOID else types.uint64
+    )
 
 for _name, _emit in OPERATORS.items():
-    _result = types.boolean if _name in COMPARISONS else types.uint64
-    globals()[_name] = _intrinsic(_emit, 1 if _name == "Invert" else 2, _result)
+    globals()[_name] = _intrinsic(
+        _emit,
+        1 if _name == "Invert" else 2,
+        types.boolean if _name in COMPARISONS else types.uint64,
+    )

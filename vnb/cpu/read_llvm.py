@@ -1,4 +1,4 @@
-"""The engine as LLVM reads it, through llvmlite: compiled in a second or two, loaded in milliseconds."""
+"""The engine as LLVM reads it, through llvmlite: compiled once, loaded in milliseconds."""
 
 import ctypes
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def target_machine() -> llvm.TargetMachine:
 
 
 def calling_convention() -> str:
-    """How operations call one another: without saved registers, where LLVM has that for the host."""
+    """How operations call one another: no saved registers, where LLVM has that for the host."""
     known = llvm.get_default_triple().startswith(("x86_64", "aarch64", "arm64"))
     return "preserve_nonecc" if known else "tailcc"
 

@@ -1,4 +1,4 @@
-"""The engine as numba reads it: the portable reading, slower to compile, checked against the others.
+"""The engine as numba reads it: the portable reading, slower to compile.
 
 numba caches what it compiles beside a source file, so the lowered engine is written to one, named
 by its content, in the user's cache.
@@ -94,7 +94,7 @@ def _compile_with_progress(place: Path, execute: Callable[[], None]) -> None:
     """Run `execute`, which compiles the functions one by one, and tell how far it is."""
     from numba.core import event
 
-    class Listener(event.Listener):  # type: ignore[misc]  # numba is untyped
+    class Listener(event.Listener):
         def on_start(self, happened: event.Event) -> None:
             pass
 
@@ -102,9 +102,11 @@ def _compile_with_progress(place: Path, execute: Callable[[], None]) -> None:
             progress.step(happened.data["dispatcher"].py_func.__name__)
 
     title = "compiling the engine with numba, once"
-    with Progress(title, steps=len(engine().functions)) as progress:
-        with event.install_listener("numba:compile", Listener()):
-            execute()
+    with (
+        Progress(title, steps=len(engine().functions)) as progress,
+        event.install_listener("numba:compile", Listener()),
+    ):
+        execute()
 
 
 def load() -> Callable[[int], int]:
@@ -121,5 +123,5 @@ def load() -> Callable[[int], int]:
         loader.exec_module(module)
     else:
         _compile_with_progress(place, lambda: loader.exec_module(module))
-    run: Callable[[int], int] = module.run
+    run: Callable[[uint64], int] = module.run
     return lambda address: int(run(uint64(address)))

@@ -170,7 +170,7 @@ def srem(x: int, y: int) -> int:
     return (-remainder if x >> 63 else remainder) & MASK
 
 
-# floating point on the host, round to nearest even --------------------------------------------------
+# floating point on the host, round to nearest even ------------------------------------------------
 _Q, _D, _I, _F = (struct.Struct("<" + letter) for letter in "QdIf")
 _NAN64, _NAN32 = 0x7FF8000000000000, BOX | 0x7FC00000
 

@@ -1,6 +1,6 @@
-"""From memory to decoded instructions: pages of slots, one slot per halfword, filled when first run.
+"""From memory to decoded instructions: pages of slots, one per halfword, filled when first run.
 
-A slot is a word: operation | rd << 8 | rs1 << 16 | rs2 << 24 | length << 32 | immediate << 40, where
+A slot is a word: operation | rd << 8 | rs1 << 16 | rs2 << 24 | length << 32 | immediate << 40;
 registers are numbered as in the state array. Zero means that nobody has decoded the place yet.
 """
 
@@ -171,7 +171,7 @@ def immediate_j(w):
 
 
 def rounding(w):
-    """The rounding mode, shifted by 8; NOT_FAST makes the slot negative when float_fast cannot serve."""
+    """The rounding mode, shifted by 8; NOT_FAST, the slot's sign, rules float_fast out."""
     mode = w >> 12 & 7
     if mode == NEAREST_EVEN or mode == DYNAMIC:
         return mode << 8

@@ -1,4 +1,4 @@
-"""From virtual to physical to host addresses: TLBs, page walks, PMP, and loads and stores that miss."""
+"""From virtual to physical to host addresses: TLBs, page walks, loads and stores that miss."""
 
 # kinds of access, as bits
 READ = 1

@@ -1,4 +1,4 @@
-"""Physical memory protection: sixteen entries with a grain of one page, so that a TLB entry is exact.
+"""Physical memory protection: sixteen entries, grain one page, so that a TLB entry is exact.
 
 With grain 2^12 (G = 10) NA4 cannot be selected, and the address bits below the grain read as the
 specification asks [priv 3.7.1].
@@ -58,7 +58,7 @@ def pmp_denies(S, pa, access, mode):
 
 
 def pmp_changed(S):
-    """Note which modes PMP lets do everything, and forget translations made under the old rules."""
+    """Note which modes PMP lets do everything; forget translations made under the old rules."""
     locked = (S.pmpcfg0 | S.pmpcfg2) & 0x8080808080808080
     free = select(locked, 0, 8)
     first = S.pmpcfg0 & 0x1F
@@ -69,7 +69,7 @@ def pmp_changed(S):
 
 
 def pmp_config(old, new):
-    """Eight configuration bytes after a write: locked ones stay, W without R and NA4 are not taken."""
+    """Eight configuration bytes after a write: locked ones stay, reserved values are not taken."""
     result = 0
     k = 0
     while k < 64:

@@ -211,7 +211,7 @@ def float_touch(S):
 
 
 def float_slow(S, w, a, b):
-    """A float instruction that the run loop could not do on the host: 0 when done, 1 when it trapped."""
+    """A float instruction that the host could not do: 0 when done, 1 when it trapped."""
     mode = w >> 48 & 7
     if mode == DYNAMIC:
         mode = S.frm

@@ -138,7 +138,7 @@ def pending(S):
 
 
 def next_timer(S):
-    """The tick at which the earlier timer that may interrupt is due; from NEVER on there is none."""
+    """The tick at which the next timer that may interrupt is due; from NEVER on there is none."""
     due = NEVER
     if (S.mie & MTIP) != 0:
         due = S.mtimecmp
@@ -179,7 +179,7 @@ def instret_at(S, tick):
 
 
 def idle(S):
-    """WFI: 1 to leave and sleep, 0 when an enabled interrupt is there (or, virtually, soon is)."""
+    """WFI: 1 to leave and sleep; 0 when an enabled interrupt is there (virtually: soon is)."""
     if (pending(S) & S.mie) != 0:
         return 0
     due = next_timer(S)
