@@ -11,6 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+from vnb import Machine, images
+from vnb.config import Engine
+
 READY, PROMPT = ", ready", "# "
 LIMIT = 300  # seconds
 PRESENT = 1 << 63  # in an entry of /proc/self/pagemap
@@ -21,13 +24,11 @@ def resident(address: int, size: int) -> int:
     pages = size // mmap.PAGESIZE
     with Path("/proc/self/pagemap").open("rb") as pagemap:
         pagemap.seek(address // mmap.PAGESIZE * 8)
-        entries = struct.unpack(f"<{pages}Q", pagemap.read(pages * 8))
+        entries: tuple[int, ...] = struct.unpack(f"<{pages}Q", pagemap.read(pages * 8))
     return sum(entry & PRESENT != 0 for entry in entries) * mmap.PAGESIZE
 
 
-def main(engine: str, memory: str, firmware: str | None = None) -> None:
-    from vnb import Machine, images
-
+def main(engine: Engine, memory: str, firmware: str | None = None) -> None:
     image = images.debian(progress=False)
     with Machine(image, memory=memory, engine=engine, firmware=firmware) as machine:
         power_on = time.perf_counter()
@@ -48,4 +49,4 @@ def main(engine: str, memory: str, firmware: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:])  # type: ignore[arg-type]

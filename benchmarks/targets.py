@@ -19,6 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vnb import Machine, images
+from vnb.config import Engine
+
 SOURCES = Path(__file__).with_name("kernels")
 BUILT = Path(__file__).parents[1] / "build" / "kernels"
 KERNELS = (
@@ -115,9 +118,7 @@ def run_tinyemu(kernel: str) -> Run:
     return _output(["temu", str(tinyemu_config(kernel))])
 
 
-def run_vnb(kernel: str, engine: str) -> Run:
-    from vnb import Machine, images
-
+def run_vnb(kernel: str, engine: Engine) -> Run:
     image = images.elf(guest_program(kernel))
     with Machine(image, memory=RAM_SIZE, engine=engine) as machine:
         machine.start()

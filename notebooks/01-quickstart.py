@@ -41,7 +41,7 @@ except VnbError as error:
     image = images.labos()
 
 linux = image.kind == "linux"
-image
+print(f"{image.name}: {image.description}")
 
 # %% [markdown]
 # ## The machine
@@ -52,8 +52,7 @@ image
 
 # %%
 path = Path(tempfile.mkdtemp(prefix="vnb-")) / "disk.img"
-path.touch()
-with path.open("r+b") as file:
+with path.open("wb") as file:
     file.truncate(64 << 20)
 
 machine = Machine(image, memory="256M", devices=[Console(), Disk(path)])
@@ -111,7 +110,7 @@ machine.shell(
 )
 with path.open("rb") as file:
     file.seek(8 * 512)
-    print(file.read(48))
+    print(file.read(512).rstrip(b"\0"))
 
 # %% [markdown]
 # It works the other way round, too: what the file holds is what the guest reads.
@@ -169,7 +168,9 @@ else:
         for size, rate in re.findall(r"(\d+) KiB in order.* ([\d.]+) MB/s", printed):
             rates[direction][int(size) * KIB] = float(rate)
 
-rates
+for direction, measured in rates.items():
+    row = (f"{rate:.0f} MB/s in steps of {size // KIB} KiB" for size, rate in measured.items())
+    print(f"{direction}:", ", ".join(row))
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")

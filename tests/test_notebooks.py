@@ -1,0 +1,84 @@
+"""The notebooks that people begin with run from top to bottom, and tell what they did."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+
+from vnb import VnbError, images
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+QUICKSTART = NOTEBOOKS / "01-quickstart.ipynb"
+
+
+def run(output: Path, notebook: Path = QUICKSTART, **environment: str) -> tuple[int, str]:
+    """Exit status of notebooks/run.py, and all that it printed."""
+    command = [sys.executable, str(NOTEBOOKS / "run.py"), str(notebook), "--output", str(output)]
+    done = subprocess.run(
+        command,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=280,
+    )
+    return done.returncode, done.stdout
+
+
+def pictures(notebook: Path) -> int:
+    cells = nbformat.read(notebook, as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    return sum("image/png" in output.get("data", {}) for output in outputs)
+
+
+def check_quickstart(folder: Path, status: int, printed: str) -> None:
+    assert status == 0, printed
+    assert "b'written-by-the-guest" in printed
+    assert "switched itself off with code 0" in printed
+    assert pictures(folder / QUICKSTART.name) == 2
+    assert "written by the host" in (folder / "01-quickstart.html").read_text()
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_is_committed_without_outputs_and_says_what_its_script_says(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    script = jupytext.read(path.with_suffix(".py"))
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    assert [cell.source for cell in notebook.cells] == [cell.source for cell in script.cells]
+
+
+def test_the_quickstart_runs_on_labos_where_no_mirror_is_reachable(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    status, printed = run(
+        tmp_path, XDG_CACHE_HOME=str(cache), VNB_DEBIAN_MIRROR=f"file://{tmp_path}/nowhere"
+    )
+    assert "labos runs instead" in printed
+    check_quickstart(tmp_path, status, printed)
+
+
+@pytest.mark.debian
+@pytest.mark.xdist_group("debian")
+def test_the_quickstart_boots_debian(tmp_path: Path) -> None:
+    try:
+        images.debian(progress=False)
+    except VnbError as error:
+        pytest.skip(f"no Debian image can be had here: {error}")
+    status, printed = run(tmp_path)
+    assert "labos runs instead" not in printed
+    check_quickstart(tmp_path, status, printed)
+
+
+def test_a_failing_step_fails_the_run_and_is_kept_in_its_results(tmp_path: Path) -> None:
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(f"{n} / {n}") for n in (1, 0, 2)]
+    nbformat.write(notebook, tmp_path / "broken.ipynb")
+    status, printed = run(tmp_path / "out", tmp_path / "broken.ipynb")
+    assert status == 1
+    assert "ZeroDivisionError" in printed
+    executed = nbformat.read(tmp_path / "out" / "broken.ipynb", as_version=4)
+    assert [len(cell.outputs) for cell in executed.cells] == [1, 1, 0]
