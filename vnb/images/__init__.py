@@ -1,15 +1,31 @@
 """Guests to boot pass through here: named ones, and kernels and programs of your own."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from vnb.errors import UsageError
 from vnb.images.image import Image
 
+if TYPE_CHECKING:
+    from vnb.images.release import Found
+
 RAM_BASE = 0x8000_0000  # where every board has the first byte of its memory
 
-__all__ = ["Image", "debian", "elf", "get", "labos", "linux", "names", "raw"]
+__all__ = [
+    "Image",
+    "debian",
+    "description",
+    "elf",
+    "get",
+    "labos",
+    "linux",
+    "missing",
+    "names",
+    "raw",
+    "update",
+]
 
 
 def debian(mirror: str | None = None, *, progress: bool = True) -> Image:
@@ -20,9 +36,18 @@ def debian(mirror: str | None = None, *, progress: bool = True) -> Image:
     in the user's cache. progress: show bars. Raises UsageError where no mirror is known, and
     HostError where a package cannot be had or the disk is full.
     """
-    from vnb.images import build
+    from vnb.images import build, lock
 
-    return build.image(mirror, progress=progress)
+    directory = build.built(lock.current(), mirror, progress=progress)
+    return Image(
+        name="debian",
+        kind="linux",
+        payload=directory / "vmlinux",
+        initrd=directory / "initrd.cpio",
+        append=build.APPEND,
+        agent=True,
+        description=description("debian"),
+    )
 
 
 def labos() -> Image:
@@ -58,9 +83,9 @@ def raw(path: str | os.PathLike[str], address: int = RAM_BASE) -> Image:
     return Image(payload.name, "raw", payload, address=address)
 
 
-_NAMED: dict[str, tuple[Any, str]] = {
+_NAMED: dict[str, tuple[Callable[[], Image], str]] = {
     "debian": (debian, "Debian GNU/Linux trixie: its own kernel, a shell, an agent for commands"),
-    "labos": (labos, "a small bare-metal shell that is embedded in vnb"),
+    "labos": (labos, "a small bare-metal shell, embedded in vnb"),
 }
 
 
@@ -69,18 +94,42 @@ def names() -> tuple[str, ...]:
     return tuple(_NAMED)
 
 
-def description(name: str) -> str:
-    """What the guest of that name is, in a few words."""
-    told: str = _NAMED[name][1]
-    return told
-
-
 def get(name: str) -> Image:
     """The guest of that name, as its own function would return it."""
+    return _named(name)[0]()
+
+
+def description(name: str) -> str:
+    """What the guest of that name is, in a line."""
+    return _named(name)[1]
+
+
+def missing(name: str) -> int:
+    """Bytes that must be downloaded before the guest of that name can boot."""
+    from vnb.images import build, lock
+
+    _named(name)
+    return build.missing(lock.current()) if name == "debian" else 0
+
+
+def update(mirror: str | None = None, *, progress: bool = True) -> "Found":
+    """Looks up which packages Debian has now; `debian` is built from those from now on.
+
+    Returns what was found, with a word on how far the archive's signature was verified. Raises
+    UsageError where no mirror is known, HostError where its lists cannot be had or trusted.
+    """
+    from vnb.images import lock, release
+    from vnb.images import mirror as mirrors
+
+    found = release.latest(mirrors.find(mirror), progress)
+    lock.write(found.lock, lock.updated())
+    return found
+
+
+def _named(name: str) -> tuple[Callable[[], Image], str]:
     if name not in _NAMED:
         raise UsageError(f"there is no image {name!r}; there are {', '.join(_NAMED)}")
-    image: Image = _NAMED[name][0]()
-    return image
+    return _NAMED[name]
 
 
 def _file(path: str | os.PathLike[str], argument: str) -> Path:

@@ -12,60 +12,28 @@ from typing import IO, cast
 from urllib.parse import quote
 
 from vnb.errors import HostError
-from vnb.images import cpio, deb, download, lock, modules
+from vnb.images import cpio, deb, download, initramfs
 from vnb.images import mirror as mirrors
-from vnb.images.image import Image
-from vnb.images.lock import Lock
-
-NAME = "debian"
-DESCRIPTION = "Debian GNU/Linux trixie: its own kernel, a busybox shell, an agent for commands"
+from vnb.images.lock import Lock, Package
 
 # What the kernel need not do on its way to a shell: test its ciphers and its noise from jitter, and
 # read the keys of modules' signatures. Together, more than half of its way.
-_APPEND = "initcall_blacklist=jent_mod_init,load_system_certificate_list cryptomgr.notests"
+APPEND = "initcall_blacklist=jent_mod_init,load_system_certificate_list cryptomgr.notests"
 
-# Our own files of the guest; one that starts with "#!" is to be run.
-_OURS = Path(__file__).with_name("rootfs")
-
-_DIRECTORIES = ("dev", "mnt", "proc", "root", "run", "sys", "tmp", "var/log")
-_PERMISSIONS = {"root": 0o700, "tmp": 0o1777}
-_LINKS = {
-    "bin": "usr/bin",
-    "lib": "usr/lib",
-    "sbin": "usr/bin",
-    "usr/sbin": "bin",
-    "var/run": "../run",
-}
 _KERNEL = re.compile(r"boot/vmlinux-.*|(?:usr/)?lib/modules/[^/]+/kernel/.*\.ko(?:\.xz)?")
 _MODULE = re.compile(r"(?:usr/)?lib/modules/[^/]+/(kernel/.*)")  # the path below its version
 _BUSYBOX = re.compile(r"(?:usr/)?bin/busybox")
-
-
-def image(mirror: str | None = None, *, progress: bool = True) -> Image:
-    """The Debian guest of the lock in force, built when it is asked for the first time.
-
-    mirror: a Debian archive, needed only while packages are missing; see `mirror.find`.
-    """
-    directory = built(lock.current(), mirror, progress=progress)
-    return Image(
-        name=NAME,
-        kind="linux",
-        payload=directory / "vmlinux",
-        initrd=directory / "initrd.cpio",
-        append=_APPEND,
-        agent=True,
-        description=DESCRIPTION,
-    )
+_MAKERS = ("build.py", "cpio.py", "initramfs.py", "modules.py", "slim.py")
 
 
 def place(chosen: Lock) -> Path:
     """Where the image of that lock is, or will be: a name for each content that it can have."""
     content = hashlib.sha256(chosen.digest.encode())
-    for name in ("build.py", "cpio.py", "modules.py", "slim.py"):  # what makes it
+    for name in _MAKERS:
         content.update(Path(__file__).with_name(name).read_bytes())
-    for path, ours in _our_files():
+    for path, ours in initramfs.our_files():
         content.update(path.encode() + b"\0" + ours)
-    return cache() / "images" / f"{NAME}-{content.hexdigest()[:16]}"
+    return cache() / "images" / f"debian-{content.hexdigest()[:16]}"
 
 
 def cache() -> Path:
@@ -97,11 +65,22 @@ def built(chosen: Lock, mirror: str | None = None, *, progress: bool = True) -> 
     return directory
 
 
+def missing(chosen: Lock) -> int:
+    """Bytes that must be downloaded before that lock's image is there."""
+    if place(chosen).is_dir():
+        return 0
+    return sum(package.size for package in chosen.packages if not _in_cache(package).exists())
+
+
+def _in_cache(package: Package) -> Path:
+    return cache() / "packages" / PurePosixPath(package.path).name
+
+
 def _packages(chosen: Lock, mirror: str | None, progress: bool) -> dict[str, Path]:
     """The lock's packages by name, as whole files in the cache."""
     found = {}
     for package in chosen.packages:
-        path = found[package.name] = cache() / "packages" / Path(package.path).name
+        path = found[package.name] = _in_cache(package)
         if download.holds(path, package.size, package.sha256):
             continue
         mirror = mirror or mirrors.find()
@@ -117,58 +96,25 @@ def _packages(chosen: Lock, mirror: str | None, progress: bool) -> dict[str, Pat
 
 
 def _build(chosen: Lock, packages: dict[str, Path], directory: Path, progress: bool) -> None:
-    """Makes the directory out of the packages, first under another name."""
-    kernel: dict[str, bytes] = {}
-    boot = f"boot/vmlinux-{chosen.kernel}"
-    for path, content in _unpacked(packages[f"linux-image-{chosen.kernel}"], _KERNEL, progress):
-        kernel[path] = content
+    """Makes the directory out of the packages, under another name until it is whole."""
+    linux = dict(_unpacked(packages[f"linux-image-{chosen.kernel}"], _KERNEL, progress))
     busybox = dict(_unpacked(packages["busybox-static"], _BUSYBOX, progress))
-    if boot not in kernel or not busybox:
-        raise HostError(f"the packages of {chosen.kernel} hold no {boot} or no busybox")
-    entries = _root(chosen, kernel, next(iter(busybox.values())))
+    kernel = linux.get(f"boot/vmlinux-{chosen.kernel}")
+    if kernel is None or not busybox:
+        raise HostError(f"the packages for {chosen.kernel} hold no kernel or no busybox")
+    drivers = {found[1]: linux[path] for path in linux if (found := _MODULE.fullmatch(path))}
+    entries = initramfs.entries(chosen.kernel, drivers, next(iter(busybox.values())))
+    mtime = int(datetime.fromisoformat(chosen.date).timestamp())
+
     made = Path(tempfile.mkdtemp(prefix=f"{directory.name}-", dir=directory.parent))
     try:
         made.chmod(0o755)
-        _write(made / "vmlinux", [kernel[boot]])
-        mtime = int(datetime.fromisoformat(chosen.date).timestamp())
+        _write(made / "vmlinux", [kernel])
         _write(made / "initrd.cpio", cpio.archive(entries, mtime))
         made.rename(directory)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
-
-
-def _root(chosen: Lock, kernel: dict[str, bytes], busybox: bytes) -> Iterator[cpio.Entry]:
-    """The guest's first files. What stands in for /dev is there until devtmpfs is mounted."""
-    library = f"usr/lib/modules/{chosen.kernel}"
-    from vnb.images.slim import slimmed
-
-    files = {found[1]: kernel[path] for path in kernel if (found := _MODULE.fullmatch(path))}
-    drivers = modules.closure(files)
-    inside = {
-        "usr/bin/busybox": busybox,
-        f"{library}/modules.dep": modules.dependency_table(drivers),
-        f"{library}/modules.alias": modules.alias_table(drivers),
-        f"{library}/modules.symbols": b"",
-        **{f"{library}/{module.path}": slimmed(module.content) for module in drivers.values()},
-        **dict(_our_files()),
-    }
-    folders = {str(parent) for path in inside for parent in PurePosixPath(path).parents}
-    for path in sorted(folders.union(_DIRECTORIES) - {"."}):
-        yield cpio.directory(path, _PERMISSIONS.get(path, 0o755))
-    for path, target in _LINKS.items():
-        yield cpio.link(path, target)
-    yield cpio.character_device("dev/console", 5, 1)
-    yield cpio.character_device("dev/null", 1, 3, 0o666)
-    for path, content in inside.items():
-        runs = content.startswith((b"#!", b"\x7fELF")) and not path.endswith(".ko")
-        yield cpio.file(path, content, 0o755 if runs else 0o644)
-
-
-def _our_files() -> Iterator[tuple[str, bytes]]:
-    for path in sorted(_OURS.rglob("*")):
-        if path.is_file():
-            yield path.relative_to(_OURS).as_posix(), path.read_bytes()
 
 
 def _unpacked(

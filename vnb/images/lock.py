@@ -45,15 +45,6 @@ class Lock:
         """SHA-256 of all that this lock says."""
         return hashlib.sha256(_text(self).encode()).hexdigest()
 
-    @property
-    def size(self) -> int:
-        """Bytes to download for it all."""
-        return sum(package.size for package in self.packages)
-
-    def package(self, prefix: str) -> Package:
-        """The package whose name begins so."""
-        return next(package for package in self.packages if package.name.startswith(prefix))
-
 
 def read(path: Path) -> Lock:
     """The lock in that file; HostError where there is none or it is damaged."""
