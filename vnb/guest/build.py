@@ -1,4 +1,4 @@
-"""Sources of labos come in, labos.elf goes out, the same bytes every time: `python -m vnb.guest.build`."""
+"""The sources of labos come in, and labos.elf goes out, the same bytes every time."""
 
 import argparse
 import os
@@ -16,11 +16,16 @@ ZIG = (sys.executable, "-m", "ziglang")
 """The canonical compiler. Its exact version is pinned in pyproject.toml: another one may well give
 another file, as good but not the same."""
 
-# What differs: zig has a name of its own for RV64GC, and checks for undefined behaviour unless told.
-ZIG_COMPILE = (*ZIG, "cc", "--target=riscv64-freestanding-none", "-mcpu=baseline_rv64", "-fno-sanitize=all")
+# Zig has a name of its own for RV64GC, and checks for undefined behaviour unless told not to.
+ZIG_COMPILE = (
+    *ZIG,
+    "cc",
+    "--target=riscv64-freestanding-none",
+    "-mcpu=baseline_rv64",
+    "-fno-sanitize=all",
+)
 ZIG_LINK = (*ZIG, "ld.lld")
-GCC_COMPILE = ("gcc", "-march=rv64gc_zicsr_zifencei", "-mabi=lp64d", "-nostdlib")
-GCC_LINK = ("ld",)
+GCC_COMPILE = ("-march=rv64gc_zicsr_zifencei", "-mabi=lp64d", "-nostdlib")
 
 COMPILE = (
     "-r",  # one object of all sources, still to be linked
@@ -54,10 +59,9 @@ def build(output: Path, gcc: str | None = None) -> None:
     With zig, or with the gcc whose commands begin with `gcc`, as in "riscv64-unknown-elf-".
     Raises subprocess.CalledProcessError, after the compiler has said why, if it fails.
     """
-    compiler, linker = ZIG_COMPILE, ZIG_LINK
+    compiler, linker = [*ZIG_COMPILE], [*ZIG_LINK]
     if gcc is not None:
-        compiler = (gcc + GCC_COMPILE[0], *GCC_COMPILE[1:])
-        linker = (gcc + GCC_LINK[0],)
+        compiler, linker = [gcc + "gcc", *GCC_COMPILE], [gcc + "ld"]
     # Sorted, because the order of the arguments is the order in the file.
     sources = sorted(path.name for path in SOURCES.iterdir() if path.suffix in (".c", ".S"))
     with tempfile.TemporaryDirectory(prefix="labos-") as scratch:

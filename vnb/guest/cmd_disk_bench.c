@@ -1,7 +1,7 @@
 /* disk bench: how long requests of each size take, one after the other and at random places. */
 #include "virtio.h"
 
-enum { ENOUGH = 4096 /* requests */ };
+enum { ENOUGH = 1000 /* requests */ };
 
 struct trial {
     const char *order;

@@ -88,7 +88,10 @@ static int cmd_poke(unsigned count, char **words)
     if (!parse_address(words[1], &address) || (count > 3 && !parse_size(words[3], &size)) ||
         !number(words[2], "VALUE", 0, UINT64_MAX >> (64 - 8 * size), &value))
         return USAGE;
-    return guarded_store(address, (unsigned)size, value) ? 0 : nothing_there(address);
+    if (!guarded_store(address, (unsigned)size, value))
+        return nothing_there(address);
+    __asm__ volatile("fence.i"); /* it may have been an instruction */
+    return 0;
 }
 
 static bool test_pass(volatile uint64_t *start, uint64_t count, uint64_t invert)

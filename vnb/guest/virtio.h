@@ -37,7 +37,6 @@ void virtio_find(void);
 bool virtio_begin(struct virtio *device, uint64_t wanted); /* reset, and agree on features */
 void virtio_go(struct virtio *device);                     /* queues are there: DRIVER_OK */
 void virtio_interrupt(unsigned slot);
-const char *virtio_name(uint32_t id);
 
 /* ---- virtio_mmio.c: the registers ---- */
 
@@ -141,7 +140,6 @@ const char *disk_result_name(enum disk_result result);
 bool port_start(const char *name);
 bool port_poll(void);                             /* true once: the port is open now */
 bool port_has_news(void);                         /* for port_poll() or port_read() */
-bool port_has_input(void);
 bool port_read(char *c);
 void port_write(const char *text, size_t length);
 

@@ -113,9 +113,14 @@ static void hear(const char *message, uint32_t length)
     }
 }
 
+static bool has_input(void)
+{
+    return port_opened && (reading || queue_has_used(&queues[PORT_IN(port)]));
+}
+
 bool port_has_news(void)
 {
-    return device && (queue_has_used(&queues[CONTROL_IN]) || port_has_input());
+    return device && (queue_has_used(&queues[CONTROL_IN]) || has_input());
 }
 
 /* True once, when the port has become ready to use. */
@@ -137,14 +142,9 @@ bool port_poll(void)
     return port_opened = true;
 }
 
-bool port_has_input(void)
-{
-    return port_opened && (reading || queue_has_used(&queues[PORT_IN(port)]));
-}
-
 bool port_read(char *c)
 {
-    if (!port_has_input())
+    if (!has_input())
         return false;
     if (!reading) {
         reading_at = 0;
