@@ -17,7 +17,8 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -66,21 +67,26 @@ class Target:
 
 
 Measured = dict[str, list[Boot]]
+RunningQemu = tuple[subprocess.Popen[bytes], float, float]  # with seconds to init, to the prompt
+
+
+def python(*arguments: str, environment: dict[str, str] | None = None) -> str:
+    """What a fresh Python prints; its progress bars are for nobody, its errors for us."""
+    done = subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=LIMIT
+    )
+    if done.returncode:
+        raise click.ClickException(f"{arguments} failed:\n{done.stderr[-2000:]}")
+    return done.stdout
 
 
 def boot_vnb(_image: images.Image, memory: str, engine: str, firmware: Path | None = None) -> Boot:
-    command = [sys.executable, str(HERE / "one_boot.py"), engine, memory]
-    done = subprocess.run(
-        [*command, *([str(firmware)] if firmware else [])],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=LIMIT,
-    )
-    return Boot(**json.loads(done.stdout.splitlines()[-1]))
+    more = [str(firmware)] if firmware else []
+    return Boot(**json.loads(python(str(HERE / "one_boot.py"), engine, memory, *more)))
 
 
-def boot_qemu(image: images.Image, memory: str) -> Boot:
+@contextmanager
+def qemu_at_its_prompt(image: images.Image, memory: str) -> Iterator[RunningQemu]:
     """QEMU's board with the same devices in the same places: hvc0 and the agent's port."""
     command = [
         *("qemu-system-riscv64", "-M", "virt", "-m", memory, "-display", "none"),
@@ -94,11 +100,15 @@ def boot_qemu(image: images.Image, memory: str) -> Boot:
     qemu = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         ready = _wait_for(qemu, READY) - power_on
-        shell = _wait_for(qemu, PROMPT) - power_on
-        status = Path(f"/proc/{qemu.pid}/status").read_text()
+        yield qemu, ready, _wait_for(qemu, PROMPT) - power_on
     finally:
         qemu.kill()
         qemu.wait()
+
+
+def boot_qemu(image: images.Image, memory: str) -> Boot:
+    with qemu_at_its_prompt(image, memory) as (qemu, ready, shell):
+        status = Path(f"/proc/{qemu.pid}/status").read_text()
     peak = re.search(r"VmHWM:\s*(\d+) kB", status)
     return Boot(ready, shell, int(peak[1]) << 10 if peak else 0)
 
@@ -164,27 +174,19 @@ def boot_table(measured: Measured) -> str:
     return table(header, rows)
 
 
-def seconds(code: str, environment: dict[str, str]) -> float:
-    """What a fresh Python prints when it runs this code."""
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, check=True, env=environment, timeout=LIMIT
-    )
-    return float(done.stdout)
-
-
 def start_table(rounds: int) -> str:
     """How long vnb takes to start, with its caches empty and filled."""
     series: dict[str, list[float]] = defaultdict(list)
     for number in range(rounds):
         print(f"start {number + 1}/{rounds}", file=sys.stderr)
-        series["import vnb"].append(seconds(IMPORT, dict(os.environ)))
+        series["import vnb"].append(float(python("-c", IMPORT)))
         for engine in ENGINES:
             with tempfile.TemporaryDirectory() as empty:
                 environment = os.environ | {"XDG_CACHE_HOME": empty}
                 for when in ("first use ever", "from the caches"):
                     name = f"to the first guest instruction, {engine}, {when}"
-                    series[name].append(seconds(FIRST.format(engine=engine), environment))
+                    code = FIRST.format(engine=engine)
+                    series[name].append(float(python("-c", code, environment=environment)))
     return table(["", "s"], [[name, spread(values, ".2f")] for name, values in series.items()])
 
 
