@@ -1,50 +1,19 @@
-"""What labos promises to whoever sits at its prompt, or runs commands on it."""
+"""What labos promises: to come up, to understand, to answer, to survive, to measure."""
 
 import random
 import re
-import struct
 import time
-import zlib
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
+from tests.guest.prompt import PROMPT, typed
 from vnb import Console, Disk, Machine
 from vnb.guest import ELF
 from vnb.platform.board import Board
 
-PROMPT = "labos> "
-SECTOR = 512
-
 USAGE, UNKNOWN, TOO_LONG, CRASHED = 2, 127, 126, 64
-
-
-@pytest.fixture
-def machine() -> Iterator[Machine]:
-    with Machine(memory="16M", clock="virtual", devices=[Console(), Disk(size="1M")]) as machine:
-        machine.console.expect(PROMPT)
-        yield machine
-
-
-def typed(machine: Machine, keys: str) -> str:
-    """What the console shows from these keys up to the next prompt."""
-    machine.console.write(keys)
-    machine.console.expect("\r\n")
-    shown = machine.console.expect(re.compile(rf"(?s)(.*?){PROMPT}"))
-    return shown[1].replace("\r\n", "\n")
-
-
-def stamped(first_sector: int, sectors: int, value: int = 0) -> bytes:
-    """What `disk write` fills sectors with: each word is its own number, stirred."""
-    words = range(first_sector * 64, (first_sector + sectors) * 64)
-    mask = (1 << 64) - 1
-    return b"".join(
-        struct.pack("<Q", ((i + 1) * 0x9E37_79B9_7F4A_7C15 + value) & mask) for i in words
-    )
-
 
 # Coming up, and going down
 
@@ -174,100 +143,6 @@ def test_a_line_is_split_into_commands_and_words(machine: Machine, line: str, ou
     assert machine.shell(line, timeout=5).stdout == output
 
 
-LEFT, RIGHT, UP, DOWN, DELETE = "\x1b[D", "\x1b[C", "\x1b[A", "\x1b[B", "\x1b[3~"
-HOME, END = "\x1b[H", "\x1bOF"
-
-
-def ctrl(letter: str) -> str:
-    return chr(ord(letter) & 31)
-
-
-@pytest.mark.parametrize(
-    ("keys", "output"),
-    [
-        ("echo ad" + LEFT + "bc", "abcd"),
-        ("echo abX\x7f\x08bc", "abc"),
-        ("cho abc" + HOME + "e" + END + "d", "abcd"),
-        ("cho abc" + ctrl("A") + "e" + ctrl("E") + "d", "abcd"),
-        ("echo abc" + LEFT * 2 + RIGHT + ctrl("K") + "x", "abx"),
-        ("nonsense" + ctrl("U") + "echo abc", "abc"),
-        ("echo abXc" + LEFT * 2 + DELETE, "abc"),
-        ("echo abXc" + LEFT * 2 + ctrl("D"), "abc"),
-        (LEFT * 3 + "\x7f" + DELETE + RIGHT + "echo abc", "abc"),
-        ("echo grün" + LEFT + "\x7fü", "grün"),
-        ("echo grün" + LEFT * 2 + DELETE + "u", "grun"),
-        ("\x1b[5~\x1b[1;5P\x1bxecho abc", "abc"),
-        (
-            "echo " + "0123456789" * 12 + LEFT * 100 + "X",
-            "01234567890123456789X" + "0123456789" * 10,
-        ),
-    ],
-)
-def test_a_line_can_be_edited(machine: Machine, keys: str, output: str) -> None:
-    assert typed(machine, keys + "\r") == output + "\n"
-
-
-def test_a_long_line_scrolls_within_eighty_columns(machine: Machine) -> None:
-    machine.console.write("echo " + "x" * 200 + LEFT * 3 + "y\r")
-    shown = machine.console.expect(re.compile(r"(?s)(.*)\r\n(x+yxxx)\r\n"))
-    assert shown[2] == "x" * 197 + "yxxx"
-    drawn = re.sub(r"\x1b\[\d*[KC]", "", shown[1]).split("\r")
-    assert len(drawn) > 100 and max(map(len, drawn)) <= 80
-
-
-def test_a_line_ends_at_its_limit_and_says_so_with_a_bell(machine: Machine) -> None:
-    machine.console.write("echo " + "x" * 300)
-    machine.console.expect("\a")
-    assert typed(machine, "\r").count("x") == 250
-
-
-def test_the_last_lines_come_back_and_the_draft_is_kept(machine: Machine) -> None:
-    for word in ("one", "two", "two", "three"):
-        typed(machine, f"echo {word}\r")
-    assert typed(machine, UP + "\r") == "three\n"
-    assert typed(machine, UP * 3 + "\r") == "one\n"
-    assert typed(machine, "echo draft" + UP * 2 + DOWN * 2 + "\r") == "draft\n"
-    assert typed(machine, "echo draft" + DOWN + "\r") == "draft\n"
-    for number in range(20):
-        typed(machine, f"echo {number}\r")
-    assert typed(machine, UP * 50 + "\r") == "5\n"  # of sixteen places, one is the draft's
-
-
-def test_tab_completes_what_can_only_be_one_thing(machine: Machine) -> None:
-    assert typed(machine, "ec\tabc\r") == "abc\n"
-    assert "MiB" in typed(machine, "di\tinf\t\r")
-    assert typed(machine, "cr\tgently\r").startswith("KIND must")
-
-
-def test_tab_lists_what_it_could_be(machine: Machine) -> None:
-    machine.console.write("re\t")
-    machine.console.expect("regs  reboot  \r\n")
-    assert "gp" in typed(machine, "gs\r")
-    machine.console.write("echo \t" + ctrl("C"))
-    machine.console.expect("^C\r\n" + PROMPT)
-
-
-def test_ctrl_c_abandons_the_line(machine: Machine) -> None:
-    assert typed(machine, "halt 9" + ctrl("C")) == ""
-    assert typed(machine, "echo on\r") == "on\n"
-
-
-def test_ctrl_c_stops_a_command_and_what_was_typed_ahead(machine: Machine) -> None:
-    machine.console.write("cpu bench 200; echo never\recho neither\r")
-    machine.console.expect("MIPS")  # one kernel is done, and nine are not
-    machine.console.write(ctrl("C"))
-    assert "neither" not in typed(machine, "") + typed(machine, "echo on\r")
-    assert "never\r\n" not in machine.console.read()
-
-
-def test_typing_faster_than_it_reads_loses_nothing(machine: Machine) -> None:
-    numbers = [str(number) for number in range(400)]
-    machine.console.write("cpu bench 5\r" + "".join(f"echo {number}\r" for number in numbers))
-    machine.console.write("echo the end\r")
-    shown = machine.console.expect(re.compile(r"(?s).*\nthe end\r\n"))[0]
-    assert re.findall(r"\n(\d+)\r", shown) == numbers
-
-
 # The agent
 
 
@@ -369,72 +244,3 @@ def test_time_tells_how_long_a_command_takes(machine: Machine) -> None:
     assert re.fullmatch(r"hello\n0\.\d{6} s, \d+ instructions\n", text)
     assert re.fullmatch(r"\d+ ticks of 10000000 Hz\n", machine.shell("time").stdout)
     assert re.fullmatch(r"0\.\d{6} s, \d+ instructions\n", machine.shell("uptime").stdout)
-
-
-# Disks
-
-
-def test_what_the_guest_writes_is_on_the_host_s_disk(tmp_path: Path) -> None:
-    image = tmp_path / "disk.img"
-    image.write_bytes(bytes(300 * SECTOR))
-    with Machine(devices=[Console(), Disk(image)]) as machine:
-        written = machine.shell("disk write 10 200", timeout=10).stdout
-        assert machine.shell("disk write 0 2 text:hello; disk write 5 1 0x5a").status == 0
-    data = image.read_bytes()
-    assert data[10 * SECTOR : 210 * SECTOR] == stamped(10, 200)
-    assert written == f"200 sectors, crc32 {zlib.crc32(stamped(10, 200)):08x}\n"
-    assert data[: 2 * SECTOR] == (b"hello" + bytes(SECTOR - 5)) * 2
-    assert data[5 * SECTOR : 6 * SECTOR] == b"\x5a" * SECTOR
-
-
-def test_what_the_host_put_on_a_disk_is_shown_and_summed(tmp_path: Path) -> None:
-    image = tmp_path / "disk.img"
-    data = random.Random(2).randbytes(512 * SECTOR)
-    image.write_bytes(data)
-    with Machine(devices=[Console(), Disk(image, mode="snapshot")]) as machine:
-        shown = machine.shell("disk read 3 1", timeout=5).stdout
-        first = " ".join(f"{byte:02x}" for byte in data[3 * SECTOR : 3 * SECTOR + 8])
-        assert shown.startswith(f"0000000600   {first}  ")
-        assert f"1 sector, crc32 {zlib.crc32(data[3 * SECTOR : 4 * SECTOR]):08x}\n" in shown
-        total = machine.shell("disk sum 0 512", timeout=5).stdout
-        assert total == f"512 sectors, crc32 {zlib.crc32(data):08x}\n"
-
-
-def test_verify_finds_the_first_wrong_byte(machine: Machine) -> None:
-    assert machine.shell("disk write 100 300 stamp:7; disk verify 100 300 stamp:7").status == 0
-    assert machine.shell("disk verify 100 300 stamp:8").stdout.startswith("sector 100, byte 0: ")
-    assert machine.shell("disk write 250 1 0; disk zero 251 1").status == 0
-    wrong = machine.shell("disk verify 100 300 stamp:7")
-    assert wrong.status == 1
-    expected = stamped(250, 1, 7)[0]
-    assert wrong.stdout == f"sector 250, byte 0: expected {expected:02x}, found 00\n"
-    assert machine.shell("disk zero 100 300; disk verify 100 300 0").status == 0
-    assert machine.shell("disk discard 0 2048; disk flush").status == 0
-
-
-def test_a_read_only_disk_says_no_and_keeps_its_data(tmp_path: Path) -> None:
-    image = tmp_path / "disk.img"
-    image.write_bytes(b"\x07" * SECTOR * 4)
-    with Machine(devices=[Console(), Disk(image, mode="ro")]) as machine:
-        assert "read-only" in machine.shell("disk", timeout=5).stdout
-        refused = machine.shell("disk write 0 1", timeout=5)
-        assert (refused.status, "read-only" in refused.stdout) == (1, True)
-        assert machine.shell("disk verify 0 4 7", timeout=5).status == 0
-
-
-def test_each_of_several_disks_can_be_used() -> None:
-    disks = [Disk(size=SECTOR * count) for count in (8, 16)]
-    with Machine(devices=[Console(), *disks]) as machine:
-        assert machine.shell("disk use 1; disk write 0 16 1", timeout=5).status == 0
-        assert machine.shell("disk use 0; disk verify 0 8 0; disk use 1", timeout=5).status == 0
-        lines = machine.shell("disk", timeout=5).stdout.splitlines()
-        assert [line[:1] for line in lines] == [" ", "*"]
-        assert "16 sectors, 8 KiB" in lines[1]
-
-
-def test_the_disk_benchmark_reads_and_spares_what_is_there(machine: Machine) -> None:
-    assert machine.shell("disk write 0 2048", timeout=10).status == 0
-    result = machine.shell("disk bench", timeout=60)
-    assert result.status == 0
-    assert len(re.findall(r"read +\d+ KiB .* +\d+ requests, [\d.]+ MB/s", result.stdout)) == 4
-    assert machine.shell("disk verify 0 2048", timeout=10).status == 0

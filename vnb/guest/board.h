@@ -7,11 +7,11 @@
 
 #include <stdint.h>
 
-#define SYSCON 0x00100000ul /* power-off and reboot: one word                           power.c  */
-#define CLINT  0x02000000ul /* the hart's timer                                         clock.c  */
-#define PLIC   0x0c000000ul /* brings the devices' interrupts to the hart               plic.c   */
-#define UART   0x10000000ul /* a 16550: the console                                     uart.c   */
-#define VIRTIO 0x10001000ul /* eight slots of one page, a VirtIO device in each or none virtio.c */
+#define SYSCON 0x00100000ul /* power.c: power-off and reboot */
+#define CLINT  0x02000000ul /* clock.c: the hart's timer */
+#define PLIC   0x0c000000ul /* plic.c: brings the devices' interrupts to the hart */
+#define UART   0x10000000ul /* uart.c: a 16550, the console */
+#define VIRTIO 0x10001000ul /* virtio_mmio.c: slots of one page, each empty or a VirtIO device */
 #define RAM    0x80000000ul
 
 #define UART_SOURCE 10        /* interrupt numbers, as the PLIC counts them */

@@ -25,7 +25,12 @@ ZIG_COMPILE = (
     "-fno-sanitize=all",
 )
 ZIG_LINK = (*ZIG, "ld.lld")
-GCC_COMPILE = ("-march=rv64gc_zicsr_zifencei", "-mabi=lp64d", "-nostdlib")
+GCC_COMPILE = (
+    "-march=rv64gc_zicsr_zifencei",
+    "-mabi=lp64d",
+    "-nostdlib",
+    "-fno-tree-loop-distribute-patterns",
+)
 
 COMPILE = (
     "-r",  # one object of all sources, still to be linked
@@ -33,8 +38,7 @@ COMPILE = (
     "-O2",
     "-g0",  # debug information would name the directories of this machine
     "-mcmodel=medany",  # RAM starts at 2 GiB, out of reach of the default model
-    "-ffreestanding",
-    "-fno-builtin",  # string.c must not become calls of itself
+    "-ffreestanding",  # no C library: string.c must not become calls of itself
     "-ffp-contract=off",  # the results of cpu bench depend on every rounding
     "-fno-math-errno",  # a square root is one instruction, not a function that may set errno
     "-fno-asynchronous-unwind-tables",

@@ -32,8 +32,8 @@ static const struct kernel {
     {"mandelbrot", kernel_mandelbrot, 0x90a},
     {"roots", kernel_roots, 0x40e2eba020000000},
     {"copy", kernel_copy, 131072, 131072},
-    {"fill", kernel_fill, 131072, 131072},
-    {"chase", kernel_chase, 0, 0, prepare_chase},
+    {"fill", kernel_fill, 0x5a5a5a5a5a5a5a5a, 131072},
+    {"chase", kernel_chase, 64 * (4095 * 4096 / 2), 0, prepare_chase},
 };
 
 /* Rounds until the time is over; at least one. */

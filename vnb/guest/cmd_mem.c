@@ -108,7 +108,7 @@ static bool test_pass(volatile uint64_t *start, uint64_t count, uint64_t invert)
     return true;
 }
 
-/* Each bit as 0 and as 1, a MiB at a time, so that Ctrl-C is heard soon. */
+/* A MiB at a time, so that Ctrl-C is heard soon; twice, so that each bit has been a 0 and a 1. */
 static int cmd_test(unsigned count, char **words)
 {
     enum { MIB = 1 << 20 };

@@ -1,8 +1,9 @@
-/* The whole of labos on one page: every file with what the others may call.
+/* labos, a small bare-metal guest: every file of it with what the others may call.
  *
  * To read it as a book: start.S, main.c, uart.c, print.c; trap.S, trap.c, plic.c, clock.c; shell.c
  * and line.c with the commands in cmd_*.c; then virtio.h, virtio.c, queue.c and the drivers on top
- * of them, virtio_blk.c and virtio_console.c; agent.c last. */
+ * of them, virtio_blk.c and virtio_console.c; agent.c last.  `python -m vnb.guest.build` builds it,
+ * and `qemu-system-riscv64 -M virt -bios labos.elf` runs it as well as vnb does. */
 #pragma once
 
 #include <stdbool.h>

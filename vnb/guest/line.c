@@ -48,8 +48,11 @@ static void redraw(void)
     first = 0;
     for (unsigned left = columns(0, cursor); left > WIDTH; left--)
         first = after(first);
+    unsigned last = first;
+    for (unsigned room = WIDTH; room > 0 && last < length; room--)
+        last = after(last);
     print("\r" PROMPT);
-    for (unsigned i = first; i < length && columns(first, i + 1) <= WIDTH; i++)
+    for (unsigned i = first; i < last; i++)
         print("%c", text[i]);
     /* Clear what is right of the text, then bring the cursor back to its column. */
     print("\033[K\r\033[%uC", columns(first, cursor) + (unsigned)sizeof PROMPT - 1);

@@ -26,7 +26,7 @@ enum virtio_status { /* [virtio 2.1] */
 
 struct virtio {
     unsigned slot;
-    uint32_t id;            /* what kind of device; VIRTIO_ABSENT: there is none, or an old one */
+    uint32_t id;            /* what kind of device; VIRTIO_ABSENT: there is none */
     uint32_t version;       /* 2; 1 is from before the standard, and not for labos */
     uint64_t features;      /* what both sides have agreed on */
     volatile bool broken;   /* the device says that it needs a reset */
@@ -40,7 +40,7 @@ void virtio_interrupt(unsigned slot);
 
 /* ---- virtio_mmio.c: the registers ---- */
 
-bool transport_probe(struct virtio *device);
+void transport_probe(struct virtio *device);
 uint64_t transport_features(struct virtio *device);
 void transport_accept(struct virtio *device, uint64_t features);
 uint32_t transport_status(struct virtio *device);
@@ -137,7 +137,7 @@ const char *disk_result_name(enum disk_result result);
 
 /* ---- virtio_console.c ---- */
 
-bool port_start(const char *name);
+void port_start(const char *name);
 bool port_poll(void);                             /* true once: the port is open now */
 bool port_has_news(void);                         /* for port_poll() or port_read() */
 bool port_read(char *c);

@@ -49,14 +49,13 @@ static void set_address(const struct virtio *device, unsigned offset, const vola
 }
 
 /* A slot may be empty in two ways: nothing answers there at all, or an ID of zero does. */
-bool transport_probe(struct virtio *device)
+void transport_probe(struct virtio *device)
 {
     uint64_t magic;
     if (!guarded_load(base(device) + MAGIC, 4, &magic) || magic != 0x74726976)
-        return false;
+        return;
     device->version = get(device, VERSION);
     device->id = get(device, DEVICE_ID);
-    return device->id != VIRTIO_ABSENT;
 }
 
 uint64_t transport_features(struct virtio *device)
