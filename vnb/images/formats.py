@@ -4,17 +4,16 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from vnb.errors import UsageError
-
-Kind = Literal["linux", "elf", "raw"]
+from vnb.images.image import Kind
 
 ELF = b"\x7fELF"
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
 
-HEADER = struct.Struct("<4x4xQQQIIQ8s4sI")
+HEADER = struct.Struct("<8xQQQIIQ8s4sI")
 """The head of a kernel Image: text_offset, image_size, flags, version, two reserved words,
 the old magic, the magic, and where its EFI stub's own header is."""
 
