@@ -5,7 +5,7 @@ from random import Random
 from typing import NamedTuple
 
 from assemble import compressed_row, halfword, word
-from ieee import DOUBLE, SINGLE, Format
+from ieee import DOUBLE, FORMATS, Format
 from vectors import integer, operand
 
 from vnb.cpu.isa import BY_NAME, COMPRESSED_ROWS, FLOAT_ROWS, ROWS, CompressedRow, Row
@@ -55,7 +55,7 @@ def float_control(random: Random) -> Item:
 
 def draw(random: Random, row: Row) -> Item:
     """An instruction of a row, its fields at random."""
-    fields = {letter: random.getrandbits(5) for letter in set(row.bits.lower()) & set("abcd")}
+    fields = {letter: random.getrandbits(5) for letter in "abcd" if letter in row.bits.lower()}
     if "d" in row.bits:
         fields["d"] = random.choice(WRITABLE)
     if "m" in row.bits:
@@ -82,7 +82,9 @@ def draw(random: Random, row: Row) -> Item:
 def draw_compressed(random: Random, row: CompressedRow) -> Item:
     """A 16-bit instruction of a row."""
     fields = {
-        letter: random.getrandbits(row.field(letter)[1]) for letter in set(row.bits) - set("01i")
+        letter: random.getrandbits(row.field(letter)[1])
+        for letter in "abdABD"
+        if letter in row.bits
     }
     if "d" in fields:
         narrow = row.field("d")[1] == 3
@@ -107,6 +109,10 @@ def assemble(random: Random, items: Sequence[Item]) -> bytes:
         target = min(number + random.randrange(1, FORWARD), len(items))
         code += encode(starts[target] - starts[number])
     return code + word("jal").to_bytes(4, "little")
+
+
+def boxed(random: Random, fmt: Format) -> int:
+    return operand(random, fmt) | fmt.box
 
 
 class Stream(NamedTuple):
@@ -136,7 +142,7 @@ def stream(
         if rows[-1].kind.startswith("f") and random.random() < 0.05:
             items.append(float_control(random))
     x = [0] + [POINTERS.get(register, integer(random)) for register in range(1, 32)]
-    fmt: Format = SINGLE if rows[-1] is SINGLES[-1] else DOUBLE
-    f = [operand(random, fmt) | fmt.box for _ in range(32)]
+    formats = [fmt for letter, fmt in FORMATS.items() if any(letter in types(row) for row in rows)]
+    f = [boxed(random, random.choice(formats or [DOUBLE])) for _ in range(32)]
     numbers = b"".join(operand(random, DOUBLE).to_bytes(8, "little") for _ in range(64))
     return Stream(assemble(random, items), x, f, numbers * (SCRATCH_SIZE // len(numbers)))

@@ -1,0 +1,87 @@
+"""Programs that Spike ran, instruction by instruction: registers, flags, stores and traps.
+
+The traces under fixtures/ were made by record_spike.py. They hold what unicorn lacks: Zba, Zbb, Zbs
+and Zicond, boxed singles, CSRs, delegation, interrupts, Sv39 to Sv57 and PMP.
+"""
+
+from functools import cache
+
+import pytest
+from privileged import HANDLERS, RAM_SIZE
+from traces import FIXTURES, Step, Trace, load
+
+from vnb.cpu.hart import ExitKind, Hart
+from vnb.memory import Memory
+
+NAMES = sorted(path.name.partition(".")[0] for path in FIXTURES.glob("*.trace.xz"))
+ENGINES = ("llvm", "numba", "python")
+
+trace = cache(load)
+
+
+def started(engine: str, given: Trace) -> Hart:
+    """A hart as Spike's, in front of the first instruction."""
+    memory = Memory(RAM_SIZE)
+    for address, data in given.memory.items():
+        memory.write(address, data)
+    hart = Hart(memory, engine=engine, clock="virtual")
+    hart.reset(given.steps[0].pc)
+    hart.mtimecmp = hart.stimecmp = 0  # Spike's timers are due from the start
+    return hart
+
+
+def run(hart: Hart, count: int) -> None:
+    """Retire instructions; no device answers anywhere."""
+    end = hart.instret + count
+    while (kind := hart.run(end - hart.instret)) is not ExitKind.BUDGET:
+        assert kind in (ExitKind.LOAD, ExitKind.STORE), f"left with {kind.name} at {hart.pc:#x}"
+        hart.access_fault()
+
+
+def value(hart: Hart, what: str) -> int:
+    """What the step wrote, by its name in the trace."""
+    if what[0] == "x":
+        return hart.x[int(what[1:])]
+    if what[0] == "f" and what[1:].isdigit():
+        return hart.f[int(what[1:])]
+    if what == "fcsr":
+        return hart.state.frm << 5 | hart.state.fflags
+    if "." not in what:
+        return getattr(hart.state, what)
+    address, size = what.split(".")
+    return int.from_bytes(hart.memory.read(int(address, 16), int(size)), "little")
+
+
+def check(hart: Hart, step: Step, number: int) -> None:
+    for what, expected in step.writes.items():
+        found = value(hart, what)
+        assert found == expected, (
+            f"step {number} at {step.pc:#x}: {what} {found:#x}, {expected=:#x}"
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_instruction_does_what_it_did_on_spike(engine: str, name: str) -> None:
+    given = trace(name)
+    hart = started(engine, given)
+    for number, step in enumerate(given.steps):
+        # Before a trap pc is still at what traps; the handler then reads where that was.
+        at = hart.pc
+        assert at == step.pc or step.pc in HANDLERS.values(), (
+            f"step {number} at {at:#x}, not {step.pc:#x}"
+        )
+        run(hart, 1)
+        check(hart, step, number)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_program_ends_alike_when_it_runs_in_one_go(engine: str, name: str) -> None:
+    given = trace(name)
+    hart = started(engine, given)
+    run(hart, len(given.steps))
+    written: dict[str, int] = {}
+    for step in given.steps:
+        written |= {what: value for what, value in step.writes.items() if "." not in what}
+    check(hart, Step(hart.pc, written), len(given.steps))
