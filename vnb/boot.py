@@ -97,13 +97,12 @@ def place(
         pieces, mode = loads + pieces, MACHINE
     elif mode == MACHINE:
         next_stage = 0
-    tree, pieces = _tail(image, memory, pieces)
-    initrd = next(((p.address, p.end) for p in pieces if p.name == "initrd"), None)
+    tree, initrd = _tail(image, memory, pieces)
     bootargs = " ".join(words for words in (image.append, append) if words)
-    blob = board.devicetree(bootargs, initrd, seed)
+    blob = board.devicetree(bootargs, (initrd.address, initrd.end) if initrd else None, seed)
     if len(blob) + TREE_GROWTH > TREE_ROOM:
         raise UsageError(f"append: {len(bootargs)} characters of command line are too many")
-    for piece in pieces:
+    for piece in [*pieces, initrd] if initrd else pieces:
         memory.write(piece.address, piece.data)
         _zero(memory, piece.address + len(piece.data), piece.size - len(piece.data))
     memory.write(tree, blob)
@@ -161,29 +160,27 @@ def _firmware(source: Path | bytes, memory: Memory) -> tuple[list[_Piece], int]:
     return [_Piece("firmware", memory.base, data, room)], memory.base
 
 
-def _tail(image: "Image", memory: Memory, pieces: list[_Piece]) -> tuple[int, list[_Piece]]:
-    """Where the device tree goes, near the end of RAM, and all pieces with the initrd below it."""
+def _tail(image: "Image", memory: Memory, pieces: list[_Piece]) -> tuple[int, _Piece | None]:
+    """Where the device tree goes, near the end of RAM, and the initrd that goes below it."""
+    _check_addresses(memory, pieces)
+    initrd = b""
     if image.initrd is not None:
         initrd = formats.read(image.initrd, f"{image.name}'s initrd")
-    else:
-        initrd = b""
     alignment = TREE_ALIGNMENT if memory.size >= SMALL else PAGE
-    _check_addresses(memory, pieces)
-    highest = max(piece.end for piece in pieces)
     tree = _down(memory.base + memory.size - TREE_ROOM, alignment)
     address = _down(tree - len(initrd), PAGE)
+    tail = _Piece("initrd", address, initrd, len(initrd)) if initrd else None
+    highest = max(piece.end for piece in pieces)
     if address < highest:
         needed = highest - memory.base + len(initrd) + PAGE + TREE_ROOM + TREE_ALIGNMENT
-        sizes = {piece.name: 0 for piece in pieces} | ({"initrd": len(initrd)} if initrd else {})
-        for piece in pieces:
-            sizes[piece.name] += piece.size
+        sizes: dict[str, int] = {}
+        for piece in [*pieces, tail] if tail else pieces:
+            sizes[piece.name] = sizes.get(piece.name, 0) + piece.size
         parts = " and ".join(f"{_mib(size)} of {name}" for name, size in sizes.items())
         raise UsageError(
             f"memory: {image.name} needs {_mib(needed)} of RAM for {parts}, not {_mib(memory.size)}"
         )
-    if initrd:
-        pieces = [*pieces, _Piece("initrd", address, initrd, len(initrd))]
-    return tree, pieces
+    return tree, tail
 
 
 def _check_addresses(memory: Memory, pieces: Iterable[_Piece]) -> None:

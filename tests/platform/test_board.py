@@ -1,5 +1,6 @@
 """The board as a whole: QEMU's places, the wiring, and a tree that says the same."""
 
+import random
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -139,6 +140,29 @@ def test_between_the_devices_there_is_nothing(bench: Bench) -> None:
     for address in (0, 0x10_2000, 0x201_0000, 0xC60_0000, 0x1000_0100, 0x1000_1000):
         with pytest.raises(BusFault):
             bench.bus.read(address, 4)
+
+
+def test_random_accesses_at_worst_fault(bench: Bench, rng: random.Random) -> None:
+    """Whatever a guest does to the registers, it gets a word that fits or a bus fault."""
+    regions = bench.bus.regions
+    wild = (0, 1, 0x5555, 0x3333, 0x7777, 0x80, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF)
+    for _ in range(30_000):
+        region, size = rng.choice(regions), rng.choice((1, 2, 4, 8))
+        offset = rng.randrange(min(region.size, rng.choice((8, 32, 0x4010, 1 << 24))))
+        bench.terminal.typed = b"typed"
+        try:
+            if rng.random() < 0.5:
+                assert 0 <= bench.bus.read(region.base + offset, size) < 1 << 8 * size
+            else:
+                value = rng.choice((*wild, rng.getrandbits(64))) & (1 << 8 * size) - 1
+                bench.bus.write(region.base + offset, size, value)
+        except BusFault:
+            continue
+        if rng.random() < 0.05:
+            bench.board.poll()
+            assert (bench.board.due() or 0) >= 0
+    assert bench.hart.lines <= {3, SEI, MEI}
+    assert {action for action, *_ in bench.endings} <= {"off", "reboot"}
 
 
 def test_the_tree_describes_what_is_on_the_bus(bench: Bench) -> None:
