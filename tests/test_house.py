@@ -167,8 +167,9 @@ def test_errors_are_swallowed_nowhere_but_around_the_machine_thread() -> None:
         for node in ast.walk(tree(path))
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or re.search(r"\b(Base)?Exception\b", ast.unparse(node.type)))
+        and ast.unparse(node.body[-1]) != "raise"  # tidying up swallows nothing
     ]
-    assert len(broad) <= 1, broad
+    assert [place.partition(":")[0] for place in broad] == ["vnb/loop.py"]
 
 
 def test_no_file_names_a_host_of_a_package_registry() -> None:
