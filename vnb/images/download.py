@@ -13,7 +13,7 @@ from vnb.errors import HostError
 TRIES = 4  # how often a connection that breaks is taken up again
 PAUSE = 0.5  # seconds before that, doubled each time
 TIMEOUT = (10, 30)  # seconds to connect, and without a byte
-_PIECE = 1 << 18
+_PIECE = 1 << 16  # what a connection that breaks may lose of what has arrived
 
 
 class NotThere(HostError):

@@ -17,9 +17,6 @@ _LINKS = {
     "sbin": "usr/bin",
     "usr/sbin": "bin",
     "var/run": "../run",
-    "usr/local/sbin/halt": "/usr/lib/vnb/off",
-    "usr/local/sbin/poweroff": "/usr/lib/vnb/off",
-    "usr/local/sbin/reboot": "/usr/lib/vnb/off",
 }
 _DEVICES = (  # for as long as devtmpfs is not mounted over them
     cpio.character_device("dev/console", 5, 1),

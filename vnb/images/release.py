@@ -36,7 +36,7 @@ def latest(mirror: str, progress: bool = True) -> Found:
     packages against InRelease, by size and SHA-256. HostError where a check fails.
     """
     base = f"{mirror}/dists/{SUITE}"
-    text, signature = opened(download.head(f"{base}/InRelease", 1 << 22))
+    text, signature = opened(download.head(f"{base}/InRelease", 1 << 22), KEYRING)
     top = fields(text)
     if top.get("Codename") != SUITE:
         raise HostError(f"{base}/InRelease is not the archive's list of {SUITE}")
@@ -70,7 +70,7 @@ def fields(paragraph: bytes) -> dict[str, str]:
     return {name: value.strip() for name, value in found}
 
 
-def opened(signed: bytes, keyring: Path = KEYRING) -> tuple[bytes, str]:
+def opened(signed: bytes, keyring: Path) -> tuple[bytes, str]:
     """The text inside a signed message, and in words how far its signature was verified.
 
     HostError where the signature is wrong. A host without gpgv or the keyring, or with a keyring
