@@ -63,11 +63,15 @@ def counter_base(S, v, bit):
 
 
 def write_countinhibit(S, v):
+    """Stop and start mcycle (bit 0) and minstret (bit 2); each goes on from where it stood."""
+    changed = S.mcountinhibit ^ v
     cycle = counter(S, S.cycle_base, 1)
     instret = counter(S, S.instret_base, 4)
     S.mcountinhibit = v
-    S.cycle_base = counter_base(S, cycle, 1)
-    S.instret_base = counter_base(S, instret, 4)
+    if (changed & 1) != 0:
+        S.cycle_base = counter_base(S, cycle, 1)
+    if (changed & 4) != 0:
+        S.instret_base = counter_base(S, instret, 4)
 
 
 def status(S):
