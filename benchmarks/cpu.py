@@ -44,23 +44,32 @@ def disagreements(kernels: list[str], present: list[Target], measured: Measured)
     return lines
 
 
-def report(kernels: list[str], present: list[Target], measured: Measured) -> str:
-    """Milliseconds for each target; then the first one's rate, and the others' times against it."""
-    ours, *others = present
-    header = ["kernel", "M instr.", *(f"{target.name}, ms" for target in present)]
-    header += [f"{ours.name}, MIPS", *(f"× {target.name}" for target in others)]
-    rows, ratios = [], []
+def times(kernels: list[str], present: list[Target], measured: Measured) -> str:
+    """Milliseconds of each kernel on each target."""
+    rows = []
     for kernel in kernels:
         runs = [measured[kernel, target.name] for target in present]
-        medians = [statistics.median(run.seconds for run in series) for series in runs]
         instructions = runs[0][0].instructions / 1e6
-        ratios.append([median / medians[0] for median in medians[1:]])
-        rows.append([kernel, f"{instructions:.0f}"])
-        rows[-1] += [spread([1e3 * run.seconds for run in series]) for series in runs]
-        rows[-1] += [f"{instructions / medians[0]:.0f}", *(f"{r:.2f}" for r in ratios[-1])]
+        cells = [spread([1e3 * run.seconds for run in series]) for series in runs]
+        rows.append([kernel, f"{instructions:.0f}", *cells])
+    return table(["ms", "M instr.", *(target.name for target in present)], rows)
+
+
+def rates(kernels: list[str], present: list[Target], measured: Measured) -> str:
+    """How fast the first target is, and how much longer the others take."""
+    ours, *others = present
+    rows, ratios = [], []
+    for kernel in kernels:
+        median, *medians = (
+            statistics.median(run.seconds for run in measured[kernel, target.name])
+            for target in present
+        )
+        rate = measured[kernel, ours.name][0].instructions / median / 1e6
+        ratios.append([other / median for other in medians])
+        rows.append([kernel, f"{rate:.0f}", *(f"{ratio:.2f}" for ratio in ratios[-1])])
     means = [f"{statistics.geometric_mean(column):.2f}" for column in zip(*ratios, strict=True)]
-    rows.append(["geometric mean", *[""] * (len(present) + 2), *means])
-    return table(header, rows)
+    rows.append(["geometric mean", "", *means])
+    return table(["", f"{ours.name}, MIPS", *(f"× {target.name}" for target in others)], rows)
 
 
 @click.command()
@@ -72,7 +81,9 @@ def main(rounds: int, kernels: tuple[str, ...]) -> None:
     present = [target for target in everyone if target.missing is None]
     measured = measure(wanted, present, rounds)
     print(f"\n{host()}; {rounds} rounds: median (best)\n")
-    print(report(wanted, present, measured))
+    print(times(wanted, present, measured))
+    print()
+    print(rates(wanted, present, measured))
     print(f"\n× is the other's time divided by {present[0].name}'s: over 1, vnb is the faster.")
     for target in everyone:
         if target.missing:
