@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 import click
 
@@ -169,12 +169,10 @@ def examine() -> None:
         click.echo(f"{what:<16}{finding}")
 
 
-def main(arguments: list[str] | None = None) -> Any:
+def main(arguments: list[str] | None = None) -> int:
     """Run the command line; every error is one line on stderr and an exit status."""
     try:
-        return cli.main(arguments, prog_name="vnb", standalone_mode=False)
-    except click.exceptions.Exit as exit:
-        return exit.exit_code
+        return cli.main(arguments, prog_name="vnb", standalone_mode=False) or 0
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -16,6 +16,9 @@ T = TypeVar("T")
 
 State = Literal["new", "running", "paused", "off", "failed"]
 
+BUDGET, ATTENTION, LOAD, STORE, SBI, WFI = ExitKind
+"""As names of this module: the loop asks thousands of times a second."""
+
 SLICE = 1 << 24
 """Instructions in one entry of the hart; `attend()` makes it leave sooner."""
 
@@ -247,28 +250,28 @@ class Loop:
         run, access, read, write = hart.run, hart.access, bus.read, bus.write
         serve_call = hardware.sbi.call
         while not inbox:
-            match run(SLICE):
-                case ExitKind.STORE:
-                    try:
-                        write(access.address, access.size, access.value)
-                    except GuestError:
-                        hart.access_fault()
-                    else:
-                        hart.complete_store()
-                case ExitKind.LOAD:
-                    try:
-                        value = read(access.address, access.size)
-                    except GuestError:
-                        hart.access_fault()
-                    else:
-                        hart.complete_load(value)
-                case ExitKind.SBI:
-                    serve_call()
-                case ExitKind.WFI:
-                    hardware.poll()
-                    self._doze()
-                case ExitKind.BUDGET:
-                    hardware.poll()
+            kind = run(SLICE)
+            if kind is STORE:
+                try:
+                    write(access.address, access.size, access.value)
+                except GuestError:
+                    hart.access_fault()
+                else:
+                    hart.complete_store()
+            elif kind is LOAD:
+                try:
+                    value = read(access.address, access.size)
+                except GuestError:
+                    hart.access_fault()
+                else:
+                    hart.complete_load(value)
+            elif kind is SBI:
+                serve_call()
+            elif kind is WFI:
+                hardware.poll()
+                self._doze()
+            elif kind is BUDGET:
+                hardware.poll()
 
     def _doze(self) -> None:
         """The guest waits for an interrupt: so does this thread."""
