@@ -12,7 +12,6 @@ Lowering leaves assignments to plain names, calls, operators on them, and litera
 
 import ast
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -127,9 +126,8 @@ def lower(text: str) -> Engine:
     return Engine(tuple(functions), {f.name: _words_returned(f) for f in functions})
 
 
-@cache
 def engine() -> Engine:
-    """The engine of `_engine.py`, lowered once per process."""
+    """The engine of `_engine.py`, lowered; the caller may change its tree."""
     return lower(ENGINE.read_text())
 
 

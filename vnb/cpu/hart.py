@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from enum import IntEnum
+from functools import cache
 from typing import Literal, get_args
 
 from vnb.clock import INSTRUCTIONS_PER_TICK, NANOSECONDS_PER_TICK, ClockName
@@ -75,6 +76,7 @@ class Access:
         return self._words[VALUE] & ((1 << 8 * self._words[SIZE]) - 1)
 
 
+@cache
 def load_engine(name: EngineName) -> Callable[[int], int]:
     """The engine's run(state address), as that compiler reads it; the first time it compiles."""
     if name == "llvm":

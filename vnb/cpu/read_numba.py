@@ -55,7 +55,7 @@ class _Name(ast.NodeTransformer):
 
 
 def lowered_source() -> str:
-    """The engine as a module of numba functions."""
+    """The engine as a module of numba functions; each begins with its decorator."""
     naming = _Name()
     functions = [
         (_ENTRY if function.name == "run" else _INLINE) + ast.unparse(naming.visit(function))
@@ -90,7 +90,7 @@ def _write(text: str) -> tuple[Path, bool]:
     raise OSError(f"neither {objects.folder()} nor {tempfile.gettempdir()} can be written")
 
 
-def _compile_with_progress(place: Path, execute: Callable[[], None]) -> None:
+def _compile_with_progress(functions: int, execute: Callable[[], None]) -> None:
     """Run `execute`, which compiles the functions one by one, and tell how far it is."""
     from numba.core import event
 
@@ -103,7 +103,7 @@ def _compile_with_progress(place: Path, execute: Callable[[], None]) -> None:
 
     title = "compiling the engine with numba, once"
     with (
-        Progress(title, steps=len(engine().functions)) as progress,
+        Progress(title, steps=functions) as progress,
         event.install_listener("numba:compile", Listener()),
     ):
         execute()
@@ -113,7 +113,8 @@ def load() -> Callable[[int], int]:
     """The engine's run(S), compiled by numba or from its cache; it frees the GIL while it runs."""
     from numpy import uint64
 
-    place, known = _write(lowered_source())
+    source = lowered_source()
+    place, known = _write(source)
     specification = importlib.util.spec_from_file_location(place.stem, place)
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)
@@ -122,6 +123,6 @@ def load() -> Callable[[int], int]:
     if known:
         loader.exec_module(module)
     else:
-        _compile_with_progress(place, lambda: loader.exec_module(module))
+        _compile_with_progress(source.count("@njit"), lambda: loader.exec_module(module))
     run: Callable[[uint64], int] = module.run
     return lambda address: int(run(uint64(address)))

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from functools import cache
 from types import CodeType
 
-from vnb.cpu.dialect import dispatch, engine
-from vnb.cpu.state import OFFSETS
+from vnb.cpu.dialect import ENGINE, dispatch, engine
 from vnb.cpu.words import MASK, WORDS
 
 _WRAPS = (ast.Add, ast.Sub, ast.Mult, ast.LShift)
@@ -52,8 +51,7 @@ def _search(bodies: list[tuple[int, list[ast.stmt]]], rest: list[ast.stmt]) -> a
 def _code() -> CodeType:
     functions = [_Wrap().visit(function) for function in engine().functions]
     module = ast.fix_missing_locations(ast.Module(functions, []))
-    # through text, so that tracebacks and profilers have lines to name
-    return compile(ast.unparse(module), "<vnb engine>", "exec")
+    return compile(module, str(ENGINE), "exec")
 
 
 @cache
@@ -68,5 +66,3 @@ def load() -> Callable[[int], int]:
     """The engine's run(S)."""
     return functions()["run"]
 
-
-assert OFFSETS["pc"] % 8 == 0
