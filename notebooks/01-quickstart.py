@@ -126,8 +126,8 @@ machine.shell(
 
 # %% [markdown]
 # In daily life nobody counts sectors. Debian makes a file system on the disk, mounts it and keeps
-# a file there. (For this the kernel loads its ext4 driver, 7 MB large, which takes it 1.5 thousand
-# million instructions.) Labos has no file systems, but it can fill sectors and verify them.
+# a file there; the kernel loads its ext4 driver for that by itself. Labos has no file systems, but
+# it can fill sectors with a pattern and verify them.
 
 # %%
 machine.shell(
