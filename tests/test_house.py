@@ -1,11 +1,13 @@
 """The rules of the house: which room may import which, how large a room is, what no file names."""
 
 import ast
+import importlib.metadata
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -134,6 +136,15 @@ def test_heavy_packages_are_imported_only_in_their_own_room() -> None:
         if room_of(path) not in ONLY_IN.get(name.split(".")[0], {room_of(path)})
     ]
     assert not wrong
+
+
+def test_every_package_that_vnb_imports_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[^\w.-]", line)[0].lower() for line in project["dependencies"]}
+    names = {name.split(".")[0] for path in modules() for _, name in imported(path)}
+    sources = importlib.metadata.packages_distributions()
+    foreign = names - sys.stdlib_module_names - {"vnb"}
+    assert not {name for name in foreign if not declared & {d.lower() for d in sources[name]}}
 
 
 def test_import_vnb_loads_no_compiler_no_plots_and_no_jupyter() -> None:
