@@ -82,7 +82,7 @@ def _fill(url: str, part: Path, size: int, progress: bool) -> None:
     """Brings part to its size, from where it stands, over as many connections as TRIES."""
     from tqdm.auto import tqdm
 
-    name = unquote(url.rpartition("/")[2])
+    name = unquote(url.rpartition("/")[2]).partition("_")[0]  # a package's, without its version
     part.touch()
     start = part.stat().st_size
     with tqdm(
