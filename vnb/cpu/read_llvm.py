@@ -23,7 +23,7 @@ def target_machine() -> llvm.TargetMachine:
 def calling_convention() -> str:
     """How operations call one another: no saved registers, where LLVM has that for the host."""
     known = llvm.get_default_triple().startswith(("x86_64", "aarch64", "arm64"))
-    return "preserve_nonecc" if known else "tailcc"
+    return "preserve_nonecc" if known else "fastcc"
 
 
 def has_fma() -> bool:
