@@ -168,9 +168,9 @@ else:
         for size, rate in re.findall(r"(\d+) KiB in order.* ([\d.]+) MB/s", printed):
             rates[direction][int(size) * KIB] = float(rate)
 
+print("requests", *(f"{size // KIB:7} KiB" for size in rates["read"]))
 for direction, measured in rates.items():
-    row = (f"{rate:.0f} MB/s in steps of {size // KIB} KiB" for size, rate in measured.items())
-    print(f"{direction}:", ", ".join(row))
+    print(f"{direction:8}", *(f"{rate:6.0f} MB/s" for rate in measured.values()))
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
@@ -196,23 +196,30 @@ machine.stats.plot()
 # %% [markdown]
 # ## Inside the processor
 #
-# A paused machine holds still, between two instructions. Now every register can be read. What does
-# an idle computer do? Its program counter stands just behind a `wfi`, *wait for interrupt*: the
-# guest has told the processor that it has nothing to do, and this Python process sleeps as well.
+# A paused machine holds still between two instructions, and everything in it can be read. What does
+# an idle computer do? Let us look at the instructions around its program counter.
+
+# %%
+machine.pause()
+hart = machine.hart
+print(f"pc is {hart.pc:#x}, after {hart.instret:,} instructions.\n")
+print(hart.disassemble(hart.pc - 8, 4))
+
+# %% [markdown]
+# It stands right behind a `wfi`, *wait for interrupt*: the guest has told the processor that there
+# is nothing to do. So the processor does nothing, and the thread that runs it sleeps. The registers
+# show what the guest was about when it fell idle; `satp` says where its page tables are.
 
 # %%
 NAMES = ["zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1"]
 NAMES += [f"a{n}" for n in range(8)] + [f"s{n}" for n in range(2, 12)]
 NAMES += [f"t{n}" for n in range(3, 7)]
 
-machine.pause()
-hart = machine.hart
-print(f"pc   {hart.pc:016x}   in mode {'US M'[hart.mode]}, {hart.instret:,} instructions retired\n")
 for row in range(8):
     print("   ".join(f"{NAMES[n]:4} {hart.x[n]:016x}" for n in range(row, 32, 8)))
 print()
 for csr in "satp", "sstatus", "stvec", "scause":
-    print(f"{csr:8} {hart.csr(csr):016x}")
+    print(f"{csr:7} {hart.csr(csr):016x}")
 machine.resume()
 
 # %% [markdown]
