@@ -3,7 +3,7 @@
 from fractions import Fraction
 from random import Random
 
-from ieee import DOUBLE, INTEGERS, SINGLE, WORD, Format, evaluate, register, rounded
+from ieee import FORMATS, INTEGERS, SINGLE, WORD, Format, evaluate, register, rounded
 
 FUSED = ("fmadd", "fmsub", "fnmsub", "fnmadd")
 
@@ -57,21 +57,45 @@ def near_integer_limits(random: Random, fmt: Format) -> int:
     return rounded(fmt, int(value < 0), abs(value), random.randrange(5))[0]
 
 
+def special(random: Random, fmt: Format) -> int:
+    """Zeros, ones, infinities and NaNs, to meet each other."""
+    one = fmt.emax << (fmt.precision - 1)
+    choice = random.choice((0, 0, one, fmt.infinity, fmt.infinity + 1, fmt.nan))
+    return register(fmt, random.getrandbits(1), choice)
+
+
+def near(random: Random, fmt: Format, bits: int) -> int:
+    """A register at most two encodings away."""
+    return bits & fmt.box | bits + random.randrange(-2, 3) & ~fmt.box & WORD
+
+
 def operands(random: Random, mnemonic: str) -> tuple[int, int, int]:
     """Three registers for an instruction; what it does not read is random."""
     operation, *types = mnemonic.split(".")
     source = types[-1]
     if source in INTEGERS or source == "x":
         return integer(random), random.getrandbits(64), random.getrandbits(64)
-    fmt = DOUBLE if source == "d" else SINGLE
+    fmt = FORMATS[source]
+    if random.random() < 0.1:
+        return special(random, fmt), special(random, fmt), special(random, fmt)
     a, b, c = (operand(random, fmt) for _ in range(3))
-    if operation in FUSED and random.random() < 0.4:
+    if random.random() < 0.6:
+        return a, b, c
+    sign = random.getrandbits(1) << (fmt.width - 1)
+    if operation in FUSED and random.random() < 0.7:
         # so that most of the product, or all of it, is cancelled
         product, _ = evaluate(f"fmul.{source}", a, b, 0, random.randrange(5))
-        c = product ^ random.getrandbits(1) << (fmt.width - 1)
-        c = c & fmt.box | c + random.randrange(-2, 3) & ~fmt.box & WORD
-    elif operation in ("fadd", "fsub", "feq", "fle", "flt") and random.random() < 0.2:
-        b = a ^ random.getrandbits(1) << (fmt.width - 1)
-    elif operation == "fcvt" and types[0] in INTEGERS and random.random() < 0.5:
-        a = near_integer_limits(random, fmt)
+        return a, b, near(random, fmt, product ^ sign)
+    if operation in ("fmul", "fdiv", *FUSED):
+        # so that the result is at a border, the smallest normal number for one
+        border = register(fmt, 0, random.choice(corners(fmt)))
+        other = "fdiv" if operation != "fdiv" else "fmul"
+        factor, _ = evaluate(f"{other}.{source}", border, b, 0, random.randrange(5))
+        return near(random, fmt, factor), b, register(fmt, random.getrandbits(1), 0)
+    if operation in ("fadd", "fsub", "feq", "fle", "flt"):
+        return a, a ^ sign, c
+    if operation == "fcvt" and types[0] in INTEGERS:
+        return near_integer_limits(random, fmt), b, c
+    if operation == "fsqrt":
+        return a, 0, 0  # must not make it an operation on zero
     return a, b, c
