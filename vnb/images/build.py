@@ -16,7 +16,7 @@ from vnb.images import cpio, deb, download, initramfs
 from vnb.images import mirror as mirrors
 from vnb.images.lock import Lock, Package
 
-# What the kernel leaves out on its way to a shell. That is two thirds of the way.
+# What the kernel leaves out on its way to a shell, and that is most of the way.
 _SKIPPED = (
     "jent_mod_init",  # noise from jitter, tested at length; random numbers do not need it
     "load_system_certificate_list",  # keys, of use for modules' signatures alone
