@@ -28,10 +28,10 @@ from vnb import Console, Disk, Machine, VnbError, images
 # ## A guest
 #
 # A computer without software is a heater. `images.debian()` puts a bootable Debian 13 together from
-# Debian's own RISC-V packages: the unmodified kernel, the kernel modules for our devices, and
-# busybox. The first call downloads about 50 MB from a Debian mirror; later calls find the result
-# in a cache. Where no mirror can be reached we fall back on *labos*, a small guest that comes with
-# vnb. It has a shell of its own and needs no network, and every section below works with it too.
+# Debian's own RISC-V packages: its unmodified kernel, the kernel modules for our devices, and
+# busybox. The first call fetches about 110 MB from a Debian mirror; later calls find the result in
+# a cache. Where no mirror can be reached we fall back on *labos*, a small guest that comes with vnb.
+# It has a shell of its own and needs no network, and every section below works with it too.
 
 # %%
 try:
@@ -68,8 +68,8 @@ machine
 # %%
 machine.start()
 machine.console.expect("ready" if linux else "labos>", timeout=120)
-print(f"The guest was up after {machine.uptime:.2f} s: {machine.instructions / 1e6:,.0f} million")
-print(f"instructions, or {machine.mips:.0f} million in each second that it was not asleep.")
+print(f"The guest was up after {machine.uptime:.2f} s and {machine.instructions:,} instructions:")
+print(f"{machine.mips:.0f} million in each second that it was not asleep.")
 
 # %% [markdown]
 # A machine at the end of a cell shows what it is and what its screen shows.
@@ -92,7 +92,7 @@ machine.shell("uname -a; cat /proc/cpuinfo; free -m" if linux else "help")
 
 # %%
 listing = machine.shell("ls /sys/bus/virtio/drivers" if linux else "virtio")
-print(f"{listing.seconds * 1000:.0f} ms, status {listing.status}: {listing.stdout.split()}")
+print(f"{listing.seconds * 1000:.0f} ms, status {listing.status}: {listing.stdout.splitlines()}")
 
 # %% [markdown]
 # ## One disk, seen from both sides
@@ -145,7 +145,7 @@ machine.shell(
 # Every request to the disk costs the same trouble, whatever its size: the guest's driver puts
 # descriptors into a queue in memory, rings a doorbell, and takes an interrupt when the answer is
 # there. So many small requests should be slow and few large ones fast. We let the guest read and
-# write without its cache, with requests from 4 KiB to 1 MiB.
+# write without its cache, with requests of growing size.
 
 # %%
 KIB, MIB = 1 << 10, 1 << 20
