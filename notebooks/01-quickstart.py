@@ -30,7 +30,7 @@ from vnb import Console, Disk, Machine, VnbError, images
 # A computer without software is a heater. `images.debian()` puts a bootable Debian 13 together from
 # Debian's own RISC-V packages: its unmodified kernel, the kernel modules for our devices, and
 # busybox. The first call fetches about 110 MB from a Debian mirror; later calls find the result in
-# a cache. Where no mirror can be reached we fall back on *labos*, a small guest that comes with vnb.
+# a cache. Where no mirror can be reached, *labos* runs instead, a small guest that comes with vnb.
 # It has a shell of its own and needs no network, and every section below works with it too.
 
 # %%

@@ -183,6 +183,26 @@ def test_errors_are_swallowed_nowhere_but_around_the_machine_thread() -> None:
     assert [place.partition(":")[0] for place in broad] == ["vnb/loop.py"]
 
 
+def test_every_promise_names_tests_that_exist() -> None:
+    promised = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "SPECIFICATION.md").read_text())
+    assert promised
+    assert not {
+        f"{path}::{name}"
+        for path, name in promised
+        if f"def {name}(" not in (ROOT / path).read_text()
+    }
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    links = [
+        (page, target)
+        for page in files()
+        if page.suffix == ".md"
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    ]
+    assert not [(name_of(page), to) for page, to in links if not (page.parent / to).exists()]
+
+
 def test_no_file_names_a_host_of_a_package_registry() -> None:
     contents = {name_of(path): path.read_bytes() for path in files()}
     assert not {
