@@ -291,9 +291,9 @@ def evaluate(mnemonic: str, a: int, b: int, c: int, rm: int) -> Answer:
     """What an instruction does to operands in registers, rounding by rm."""
     operation, *types = mnemonic.split(".")
     if operation == "fcvt":
-        return change_type(*types, a, rm)
+        return change_type(types[0], types[1], a, rm)
     if operation == "fmv":
-        return move(*types, a)
+        return move(types[0], types[1], a)
     fmt = FORMATS[types[0]]
     x, y, z = read(fmt, a), read(fmt, b), read(fmt, c)
     evaluations: dict[str, Callable[[], Answer]] = {

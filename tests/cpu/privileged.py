@@ -52,7 +52,7 @@ class Program:
         for register in RANDOM:
             self.constant(register, self.value())
 
-    def emit(self, name: str, target: str = "", **fields: int) -> None:
+    def emit(self, name: str, target: str = "", /, **fields: int) -> None:
         """An instruction; its i is the distance to the label `target` if there is one.
 
         For addi the distance counts from the auipc before it.
@@ -78,7 +78,7 @@ class Program:
 
     def code(self) -> bytes:
         labels: dict[str, int] = {}
-        instructions = []
+        instructions: list[int | tuple[str, dict[str, int], str]] = []
         for line in self.lines:
             if isinstance(line, str):
                 labels[line] = 4 * len(instructions)

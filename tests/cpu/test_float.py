@@ -5,6 +5,7 @@ instruction, and stores result and fcsr. So what is compared is what a guest see
 """
 
 import struct
+from collections.abc import Sequence
 from functools import cache
 from random import Random
 
@@ -13,15 +14,24 @@ from assemble import program, word
 from ieee import NX, RNE, ROUNDING_MODES, evaluate
 from vectors import operands
 
-from vnb.cpu.hart import ExitKind, Hart
+from vnb.cpu.hart import EngineName, ExitKind, Hart
 from vnb.cpu.isa import FLOAT_ROWS, Row
 from vnb.memory import Memory
 
 CODE, TABLE = 0x8000_0000, 0x8001_0000
 ENTRY = struct.Struct("<6Q")  # operands a, b, c; fcsr; then what the guest stores: result, fcsr
 DYNAMIC = 7
-ENGINES = {"llvm": 1000, "numba": 300, "python": 40}  # and how many operands each is worth
+ENGINES: dict[EngineName, int] = {
+    "llvm": 1000,
+    "numba": 300,
+    "python": 40,
+}  # and how many operands each is worth
 FLOAT_STATE_ON = 1 << 13  # mstatus.FS
+
+Given = tuple[int, int, int, int]
+"""a, b, c, fcsr."""
+Stored = tuple[int, int]
+"""result, fcsr."""
 
 
 def loop(row: Row, rounding: int) -> list[int]:
@@ -48,8 +58,10 @@ def loop(row: Row, rounding: int) -> list[int]:
     return [*body, word("bne", a=10, b=11, i=-4 * len(body))]
 
 
-def execute(engine: str, row: Row, rounding: int, table: list[tuple[int, ...]], **state: int):
-    """(result, fcsr) for every (a, b, c, fcsr)."""
+def execute(
+    engine: EngineName, row: Row, rounding: int, table: Sequence[Given], **state: int
+) -> list[Stored]:
+    """What the guest stored for every entry of the table."""
     memory = Memory(1 << 20)
     hart = Hart(memory, engine=engine, clock="virtual")
     code = loop(row, rounding)
@@ -64,12 +76,12 @@ def execute(engine: str, row: Row, rounding: int, table: list[tuple[int, ...]], 
     assert hart.pc == CODE + 4 * len(code)
     assert hart.csr("mstatus") >> 13 & 3 == 3, "FS is dirty"
     stored = memory.read(TABLE, ENTRY.size * len(table))
-    return [answer[4:] for answer in ENTRY.iter_unpack(stored)]
+    return [(result, fcsr) for *_, result, fcsr in ENTRY.iter_unpack(stored)]
 
 
 @cache
-def cases(row: Row) -> list[tuple[tuple[int, int, int, int], tuple[int, int]]]:
-    """(a, b, c, fcsr) → (result, fcsr), half of them rounding to nearest, a third with NX set."""
+def cases(row: Row) -> list[tuple[Given, Stored]]:
+    """More than half of them round to nearest; a third starts with NX set and nothing else."""
     random = Random(row.name)
     found = []
     for _ in range(max(ENGINES.values())):
@@ -82,7 +94,9 @@ def cases(row: Row) -> list[tuple[tuple[int, int, int, int], tuple[int, int]]]:
     return found
 
 
-def compare(row: Row, table, expected, found) -> None:
+def compare(
+    row: Row, table: Sequence[Given], expected: Sequence[Stored], found: Sequence[Stored]
+) -> None:
     for (a, b, c, fcsr), want, got in zip(table, expected, found, strict=True):
         assert got == want, (
             f"{row.name} of {a:#x}, {b:#x}, {c:#x} with fcsr {fcsr:#x}"
@@ -92,7 +106,7 @@ def compare(row: Row, table, expected, found) -> None:
 
 @pytest.mark.parametrize("row", FLOAT_ROWS, ids=lambda row: row.name)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_float_instruction_is_exact_in_value_and_flags(engine: str, row: Row) -> None:
+def test_every_float_instruction_is_exact_in_value_and_flags(engine: EngineName, row: Row) -> None:
     table, expected = zip(*cases(row)[: ENGINES[engine]], strict=True)
     compare(row, table, expected, execute(engine, row, DYNAMIC, table))
 

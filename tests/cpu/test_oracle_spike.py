@@ -8,18 +8,18 @@ from functools import cache
 
 import pytest
 from privileged import HANDLERS, RAM_SIZE
-from traces import FIXTURES, Step, Trace, load
+from traces import Step, Trace, load
+from wanderings import PROGRAMS
 
-from vnb.cpu.hart import ExitKind, Hart
+from vnb.cpu.hart import EngineName, ExitKind, Hart
 from vnb.memory import Memory
 
-NAMES = sorted(path.name.partition(".")[0] for path in FIXTURES.glob("*.trace.xz"))
 ENGINES = ("llvm", "numba", "python")
 
 trace = cache(load)
 
 
-def started(engine: str, given: Trace) -> Hart:
+def started(engine: EngineName, given: Trace) -> Hart:
     """A hart as Spike's, in front of the first instruction."""
     memory = Memory(RAM_SIZE)
     for address, data in given.memory.items():
@@ -47,7 +47,7 @@ def value(hart: Hart, what: str) -> int:
     if what == "fcsr":
         return hart.state.frm << 5 | hart.state.fflags
     if "." not in what:
-        return getattr(hart.state, what)
+        return int(getattr(hart.state, what))
     address, size = what.split(".")
     return int.from_bytes(hart.memory.read(int(address, 16), int(size)), "little")
 
@@ -60,9 +60,9 @@ def check(hart: Hart, step: Step, number: int) -> None:
         )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PROGRAMS)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_each_instruction_does_what_it_did_on_spike(engine: str, name: str) -> None:
+def test_each_instruction_does_what_it_did_on_spike(engine: EngineName, name: str) -> None:
     given = trace(name)
     hart = started(engine, given)
     for number, step in enumerate(given.steps):
@@ -75,9 +75,9 @@ def test_each_instruction_does_what_it_did_on_spike(engine: str, name: str) -> N
         check(hart, step, number)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PROGRAMS)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_program_ends_alike_when_it_runs_in_one_go(engine: str, name: str) -> None:
+def test_a_program_ends_alike_when_it_runs_in_one_go(engine: EngineName, name: str) -> None:
     given = trace(name)
     hart = started(engine, given)
     run(hart, len(given.steps))

@@ -6,15 +6,16 @@ from random import Random
 import streams
 from assemble import program as words
 from assemble import word
-from privileged import FLOAT_STATE_ON, MPP, MPRV, MXR, SUM, TSR, TVM, TW, Program
+from privileged import CODE, FLOAT_STATE_ON, MPP, MPRV, MXR, SUM, TSR, TVM, TW, Program
 
 from vnb.cpu.csr import NUMBERS
-from vnb.cpu.isa import BY_NAME, FLOAT_ROWS, ROWS
+from vnb.cpu.isa import BY_NAME, FLOAT_ROWS, ROWS, CompressedRow, Row
 
-USER, SUPERVISOR = 0, 1
+USER, SUPERVISOR, MACHINE = 0, 1, 3
 NOWHERE = 0x4000_0000  # neither memory nor a device
 TABLES, PAGES = 0x8004_0000, 0x8010_0000
-DATA_FRAMES, CODE_FRAMES = range(16), range(16, 24)  # pages from PAGES on
+FRAMES = range(24)  # pages from PAGES on: first data, then code
+DATA_FRAMES, CODE_FRAMES = FRAMES[:16], FRAMES[16:]
 ASID = 0xFFFF << 44
 ECALLS_TO_M, ILLEGAL = 1 << 9 | 1 << 11, 1 << 2  # bits of medeleg
 LOADS = [row.name for row in ROWS if row.kind == "load"]
@@ -32,7 +33,9 @@ ABSENT = (0x000, 0x0FF, 0x120, 0x200, 0x3F0, 0x5C0, 0x7C0, 0x800, 0xA00, 0xC80, 
 Image = dict[int, bytes]
 
 
-def stream(random: Random, rows: Sequence, compressed: Sequence, length: int) -> Image:
+def stream(
+    random: Random, rows: Sequence[Row], compressed: Sequence[CompressedRow], length: int
+) -> Image:
     """A stream of instructions, after its registers were loaded."""
     given = streams.stream(random, rows, compressed, length)
     program = Program(random)
@@ -138,7 +141,7 @@ def traps(random: Random, scenes: int) -> Image:
         program.emit("csrrw", a=program.register(), i=NUMBERS["mideleg"])
         program.emit("csrrw", a=program.register(), i=NUMBERS["mie"])
         control = MPP | TVM | TW | TSR | FLOAT_STATE_ON | 0b1010
-        mode = random.choice((USER, SUPERVISOR, 3))
+        mode = random.choice((USER, SUPERVISOR, MACHINE))
         program.status(bits | mode << 11 | random.choice((0, FLOAT_STATE_ON)), control)
         program.enter()
         for _ in range(random.randrange(3, 8)):
@@ -160,6 +163,11 @@ def csrs(random: Random, count: int) -> Image:
     return program.image()
 
 
+def size_of(level: int) -> int:
+    """Bytes that a leaf of a level maps: 4 KiB, 2 MiB, 1 GiB, …"""
+    return 1 << 12 + 9 * level
+
+
 class Tables:
     """Page tables under construction: random leaves at every level, some of them malformed."""
 
@@ -170,29 +178,31 @@ class Tables:
         self.entries: list[int] = []  # addresses of leaves, to see their A and D afterwards
         self.data: list[int] = []
         self.code: list[int] = []
-        top = 9 * levels + 12
-        for half in (random.getrandbits(top - 1), -random.getrandbits(top - 1)):
-            base = half & ~0x3FFFFF
-            for number in range(20):
-                self.leaf(base + 4096 * number, 0, self.frame())
-            for level in range(1, levels):
-                place = base ^ 1 << 12 + 9 * level
-                inside = (1 << 12 + 9 * level) - 1
-                wrong = random.choice((0, 0, 0, 1 << 12))
-                self.leaf(
-                    place & ~inside | self.frame() & inside, level, 0x8000_0000 & ~inside | wrong
-                )
-            self.pointer(base ^ 1 << 13 + 9, 1, random.choice((1 << 4, 1 << 6, 1 << 7)))
-            self.data += [(base ^ 1 << 63) % (1 << 64), base ^ 1 << top]
+        half = 9 * levels + 11  # an address has that many bits, and sign bits above them
+        for base in random.getrandbits(half), -random.getrandbits(half):
+            self.populate(base & ~0x3FFFFF)
+
+    def populate(self, base: int) -> None:
+        """Twenty pages at base, one larger leaf of each level, wrong pointers, wrong addresses."""
+        random = self.random
+        for number in range(20):
+            self.leaf(base + 4096 * number, 0, self.frame())
+        for level in range(1, self.levels):
+            inside = size_of(level) - 1
+            misaligned = random.choice((0, 0, 0, 1 << 12))
+            va = (base ^ size_of(level)) & ~inside | self.frame() & inside
+            self.leaf(va, level, CODE & ~inside | misaligned)
+        self.pointer(base ^ 2 * size_of(1), 1, random.choice((1 << 4, 1 << 6, 1 << 7)))
+        self.data += [(base ^ 1 << 63) % (1 << 64), base ^ size_of(self.levels)]
 
     def frame(self) -> int:
-        return PAGES + 4096 * self.random.choice((*DATA_FRAMES, *CODE_FRAMES))
+        return PAGES + 4096 * self.random.choice(FRAMES)
 
     def table(self, va: int, level: int) -> dict[int, int]:
         """The table whose entries are leaves or pointers of that level."""
         page = self.pages[0]
         for upper in range(self.levels - 1, level, -1):
-            index = va >> 12 + 9 * upper & 511
+            index = va // size_of(upper) & 511
             if index not in page:
                 page[index] = (TABLES >> 12) + len(self.pages) << 10 | 1
                 self.pages.append({})
@@ -203,21 +213,21 @@ class Tables:
         random = self.random
         permissions = random.choice((random.getrandbits(8) | 1, random.getrandbits(8) | 0xC3))
         malformed = random.choice((0,) * 9 + (1 << random.randrange(54, 64),))
-        index = va >> 12 + 9 * level & 511
+        index = va // size_of(level) & 511
         page = self.table(va, level)
         page[index] = pa >> 12 << 10 | permissions | malformed
         number = next(n for n, other in enumerate(self.pages) if other is page)
         self.entries.append(TABLES + 4096 * number + 8 * index)
-        inside = va & (1 << 12 + 9 * level) - 1
-        is_code = pa + inside >= PAGES + 4096 * CODE_FRAMES[0]
+        is_code = pa + va % size_of(level) >= PAGES + 4096 * CODE_FRAMES[0]
         (self.code if is_code else self.data).append(va % (1 << 64))
 
     def pointer(self, va: int, level: int, malformed: int) -> None:
         """A pointer with bits that only leaves may have, and one to a table that is nowhere."""
         page = self.table(va, level)
-        page[va >> 12 + 9 * level & 511] = TABLES >> 12 << 10 | 1 | malformed
-        page[(va >> 12 + 9 * level) + 1 & 511] = NOWHERE >> 12 << 10 | 1
-        self.data += [va % (1 << 64), (va + (1 << 12 + 9 * level)) % (1 << 64)]
+        index = va // size_of(level)
+        page[index & 511] = TABLES >> 12 << 10 | 1 | malformed
+        page[index + 1 & 511] = NOWHERE >> 12 << 10 | 1
+        self.data += [va % (1 << 64), (va + size_of(level)) % (1 << 64)]
 
     def image(self) -> Image:
         return {
@@ -294,7 +304,7 @@ def protection(random: Random, scenes: int) -> Image:
         program.emit("csrrs", d=6, i=NUMBERS[f"pmpaddr{random.randrange(16)}"])
         for _ in range(4):
             va = PAGES + random.randrange(0, 0x20000, 4096) + random.choice((0, 8, 0xFFC))
-            under_mprv(program, va, random.choice((USER, SUPERVISOR, 3)))
+            under_mprv(program, va, random.choice((USER, SUPERVISOR, MACHINE)))
     return program.image() | frames(random)
 
 

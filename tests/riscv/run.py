@@ -13,11 +13,12 @@ import time
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
-from vnb.cpu.hart import ExitKind, Hart
+from vnb.cpu.hart import EngineName, ExitKind, Hart
 from vnb.memory import Memory
 
-SLICE = 20_000  # instructions between two looks at tohost
+SLICE = 2_000  # instructions between two looks at tohost
 LIMIT = 5_000_000  # no test needs a tenth of it
 SUITES = ("ui", "um", "ua", "uf", "ud", "uc", "uzba", "uzbb", "uzbs", "uzicond", "si", "mi")
 
@@ -28,11 +29,13 @@ def load(path: Path, memory: Memory) -> tuple[int, int]:
         elf = ELFFile(file)
         for segment in elf.iter_segments("PT_LOAD"):
             memory.write(segment["p_paddr"], segment.data())
-        (tohost,) = elf.get_section_by_name(".symtab").get_symbol_by_name("tohost")
+        symbols = elf.get_section_by_name(".symtab")
+        assert isinstance(symbols, SymbolTableSection), f"{path} has no symbols"
+        (tohost,) = symbols.get_symbol_by_name("tohost")
         return elf["e_entry"], tohost["st_value"]
 
 
-def run(path: Path, engine: str) -> tuple[str, int]:
+def run(path: Path, engine: EngineName) -> tuple[str, int]:
     """ "passed" or what went wrong, and the number of instructions it took."""
     memory = Memory(4 << 20)
     hart = Hart(memory, engine=engine, clock="virtual")
