@@ -68,43 +68,14 @@ def _member(name: str, kind: bytes) -> tarfile.TarInfo:
 # Kernel modules
 
 
-@dataclass(frozen=True)
-class Symbol:
-    """A symbol of a made-up module, in the section .text."""
-
-    name: str
-    info: int  # 0 a local label, 2 a local function, 0x12 a global function
-    value: int = 0
-
-
-def module(
-    *facts: str,
-    symbols: tuple[Symbol, ...] = (),
-    relocations: tuple[tuple[int, int], ...] = (),
-    signature: bytes = b"",
-) -> bytes:
-    """A relocatable ELF file with those facts in its .modinfo.
-
-    symbols: local ones first. relocations: (offset in .text, number of the symbol, from 0).
-    """
-    names = bytearray(1)
-    table = bytes(24)
-    for symbol in symbols:
-        table += struct.pack("<IBBHQQ", len(names), symbol.info, 0, 1, symbol.value, 4)
-        names += symbol.name.encode() + b"\0"
-    local = 1 + sum(symbol.info < 0x10 for symbol in symbols)
-    patches = b"".join(
-        struct.pack("<QIIq", offset, 18, number + 1, offset) for offset, number in relocations
-    )
+def module(*facts: str, signature: bytes = b"") -> bytes:
+    """A relocatable ELF file with those facts in its .modinfo."""
     # name, type, flags, content, link, info, alignment, size of an entry
     sections: list[tuple[str, int, int, bytes, int, int, int, int]] = [
         ("", 0, 0, b"", 0, 0, 0, 0),
         (".text", 1, 6, bytes(range(64)), 0, 0, 4, 0),
         (".modinfo", 1, 2, "".join(f"{fact}\0" for fact in facts).encode(), 0, 0, 1, 0),
         (".bss", 8, 3, b"", 0, 0, 16, 0),
-        (".rela.text", 4, 0x40, patches, 5, 1, 8, 24),
-        (".symtab", 2, 0, table, 6, local, 8, 24),
-        (".strtab", 3, 0, bytes(names), 0, 0, 1, 0),
         (".shstrtab", 3, 0, b"", 0, 0, 1, 0),
     ]
     return _elf(sections) + signature

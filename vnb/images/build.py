@@ -16,18 +16,14 @@ from vnb.images import cpio, deb, download, initramfs
 from vnb.images import mirror as mirrors
 from vnb.images.lock import Lock, Package
 
-# What the kernel leaves out on its way to a shell, and that is most of the way.
-_SKIPPED = (
-    "jent_mod_init",  # noise from jitter, tested at length; random numbers do not need it
-    "load_system_certificate_list",  # keys, of use for modules' signatures alone
-    "trace_eval_init",  # names instead of numbers in what trace events say of their format
-)
-APPEND = f"initcall_blacklist={','.join(_SKIPPED)} cryptomgr.notests"  # nor test every cipher
+# What the kernel need not test on its way to a shell, half of that way: its ciphers, and whether
+# jitter makes noise (random numbers do not need it: the device tree brings a seed).
+APPEND = "initcall_blacklist=jent_mod_init cryptomgr.notests"
 
 _KERNEL = re.compile(r"boot/vmlinux-.*|(?:usr/)?lib/modules/[^/]+/kernel/.*\.ko(?:\.xz)?")
 _MODULE = re.compile(r"(?:usr/)?lib/modules/[^/]+/(kernel/.*)")  # the path below its version
 _BUSYBOX = re.compile(r"(?:usr/)?bin/busybox")
-_MAKERS = ("build.py", "cpio.py", "initramfs.py", "modules.py", "slim.py")
+_MAKERS = ("build.py", "cpio.py", "initramfs.py", "modules.py")
 
 
 def place(chosen: Lock) -> Path:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from vnb.images import cpio, modules
-from vnb.images.slim import slimmed
 
 # Our own files, where they lie in the guest; one that starts with "#!" is to be run.
 _OURS = Path(__file__).with_name("rootfs")
@@ -53,7 +52,7 @@ def our_files() -> Iterator[tuple[str, bytes]]:
 def _library(kernel: str, drivers: Mapping[str, bytes]) -> dict[str, bytes]:
     """The modules and the tables by which modprobe finds them."""
     found = modules.closure(drivers)
-    contents = {module.path: slimmed(module.content) for module in found.values()}
+    contents = {module.path: module.content for module in found.values()}
     contents["modules.dep"] = modules.dependency_table(found)
     contents["modules.alias"] = modules.alias_table(found)
     contents["modules.symbols"] = b""
