@@ -2,7 +2,6 @@
 
 import os
 import select
-import shutil
 import signal
 import sys
 import termios
@@ -14,6 +13,8 @@ from types import FrameType
 
 from vnb.machine import Machine
 from vnb.waiting import Deadline
+
+STDIN, STDOUT = 0, 1
 
 PREFIX = 0x01  # Ctrl-A
 HELP = (
@@ -59,7 +60,6 @@ class Attachment:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._keys = Keys()
-        self._input, self._output = sys.stdin.fileno(), sys.stdout.fileno()
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
 
@@ -67,7 +67,7 @@ class Attachment:
         """The exit status of it all: the guest's code, 0 after Ctrl-A x, 124 after `timeout`."""
         deadline = Deadline(timeout)
         printer = threading.Thread(target=self._print, name="vnb-print", daemon=True)
-        with raw(self._input), self._resizing():
+        with raw(STDIN), self._resizing():
             printer.start()
             try:
                 status = self._type(deadline)
@@ -81,14 +81,14 @@ class Attachment:
         """Everything the guest prints, until it is off."""
         try:
             while text := self._machine.console.read(timeout=None):
-                write_all(self._output, text.encode())
+                write_all(STDOUT, text.encode())
         except BrokenPipeError:
             self._machine.stop()
         os.write(self._wake, b"o")
 
     def _type(self, deadline: Deadline) -> int | None:
         """Hand input on; None once the guest is off, else the exit status of leaving early."""
-        sources = [self._input, self._woken]
+        sources = [STDIN, self._woken]
         console = self._machine.console
         while deadline.left() != 0:
             full = console.waiting > AHEAD
@@ -98,16 +98,16 @@ class Attachment:
             if self._woken in ready:
                 if b"o" in os.read(self._woken, 64):
                     return None
-                console.resize(*shutil.get_terminal_size())
-            if self._input in ready:
-                data = os.read(self._input, 4096)
+                console.resize(*window())
+            if STDIN in ready:
+                data = os.read(STDIN, 4096)
                 if not data:
-                    sources.remove(self._input)
+                    sources.remove(STDIN)
                 guest, ours = self._keys.typed(data)
                 if guest:
                     console.write(guest)
                 if "h" in ours:
-                    write_all(self._output, HELP.encode())
+                    write_all(STDOUT, HELP.encode())
                 if "x" in ours:
                     return 0
         return TIMED_OUT
@@ -141,6 +141,17 @@ def raw(fd: int) -> Iterator[None]:
     finally:
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
         signal.signal(signal.SIGTERM, ended)
+
+
+def window() -> tuple[int, int]:
+    """Columns and rows of the terminal that standard output is; 80 and 24 where it is none.
+
+    What COLUMNS and LINES say does not count: they do not change with the window.
+    """
+    try:
+        return os.get_terminal_size(STDOUT)
+    except OSError:
+        return 80, 24
 
 
 def write_all(fd: int, data: bytes) -> None:

@@ -1,7 +1,6 @@
 """The command line: `vnb run`, `vnb images`, `vnb warmup` and `vnb doctor`."""
 
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -65,10 +64,10 @@ def run(
     Ctrl-A x leaves, Ctrl-A h helps. A guest that powers itself off ends the command with its
     exit code.
     """
-    from vnb.attach import Attachment
+    from vnb.attach import Attachment, window
 
-    size = shutil.get_terminal_size()
-    devices: list[Device] = [Console(size.columns, size.lines), *map(disk, disks)]
+    console = Console(*window())
+    devices: list[Device] = [console, *map(disk, disks)]
     chosen = chosen_image(image, kernel, initrd, bios)
     machine = Machine(
         chosen, memory, devices, append, firmware=firmware, clock=clock, engine=engine

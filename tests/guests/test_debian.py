@@ -1,7 +1,9 @@
 """An unmodified Debian kernel on the machine: its shell, disks, console, time and quiet."""
 
+import asyncio
 import hashlib
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -63,6 +65,15 @@ def test_ctrl_c_in_the_cell_ends_the_command_and_not_the_machine(machine: Machin
         machine.shell("sleep 100")
     assert machine.state == "running"
     assert machine.shell("pidof sleep; echo next").stdout == "next\n"
+
+
+def test_cancelling_an_awaited_command_ends_it_and_not_the_machine(machine: Machine) -> None:
+    async def main() -> str:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(machine.aio.shell("sleep 100"), 0.5)
+        return (await machine.aio.shell("pidof sleep; echo next")).stdout
+
+    assert asyncio.run(main()) == "next\n"
 
 
 def test_what_the_guest_writes_is_in_the_file(machine: Machine, disks: dict[str, Path]) -> None:
@@ -164,16 +175,15 @@ def test_a_panic_is_told_to_who_waits(debian: images.Image) -> None:
 
 
 def test_vnb_run_boots_debian_to_a_prompt_in_a_terminal() -> None:
-    import sys
-
-    command = [sys.executable, "-c", "import sys; from vnb.cli import main; sys.exit(main())"]
-    child = pexpect.spawn(
-        command[0], [*command[1:], "run", "debian"], encoding="utf-8", timeout=120
-    )
+    code = "import sys; from vnb.cli import main; sys.exit(main(['run', 'debian']))"
+    child = pexpect.spawn(sys.executable, ["-c", code], encoding="utf-8", timeout=120)
     child.expect("# ")
     child.send("tty; stty size\r")
     child.expect("/dev/hvc0")
     child.expect("24 80")
+    child.setwinsize(43, 132)
+    child.send("sleep 1; stty size\r")
+    child.expect("43 132")
     child.send("poweroff -f\r")
     child.expect(pexpect.EOF)
     child.wait()
