@@ -178,6 +178,17 @@ def test_attend_from_another_thread_ends_a_long_run(hart: Hart) -> None:
     timer.join()
 
 
+@pytest.mark.parametrize("vector", [0, RAM])
+def test_a_trap_handler_that_only_traps_does_not_hold_the_hart(hart: Hart, vector: int) -> None:
+    """Neither at a vector that cannot be fetched nor at one that holds no instruction."""
+    hart.state.mtvec = vector
+    timer = threading.Timer(0.05, hart.attend)
+    timer.start()
+    assert hart.run(1000) is ExitKind.ATTENTION
+    timer.join()
+    assert hart.instret == 0
+
+
 def test_code_that_the_guest_rewrites_runs_as_rewritten(hart: Hart) -> None:
     """A store into the next instruction of the same page, without fence.i and with it."""
     new = word("addi", d=6, a=0, i=99)

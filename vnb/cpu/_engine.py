@@ -328,6 +328,8 @@ def trap(S, cause, value, pc):
     S.pc = (vector & ~3) + select(interrupt & vector & 1, code << 2, 0)
     S.mode = target
     choose_tlbs(S)
+    # a handler that traps itself retires nothing: attention must be looked at here
+    look(S)
     if (S.n_traps & 1023) == 0:
         look(S)  # a guest that traps for ever retires nothing, and would never be interrupted
 
@@ -613,7 +615,7 @@ ZERO_EXTEND = 0
 SIGN_EXTEND = 1
 BOX_SINGLE = 2
 NOT_A_LOAD = 3
-BOX = 0xFFFFFFFF00000000
+BOX = 0xFFFFFFFF00000000  # a single fills the upper half of its register with ones [unpriv 21.2]
 
 
 def choose_tlbs(S):
@@ -1426,7 +1428,6 @@ INFINITE = 2
 QUIET = 3
 SIGNALLING = 4
 
-BOX = 0xFFFFFFFF00000000  # a single fills the upper half of its register with ones [unpriv 21.2]
 TOP = 0x8000000000000000
 SIGN_SINGLE = 0x80000000
 NAN_DOUBLE = 0x7FF8000000000000  # the canonical NaNs [unpriv 20.3]

@@ -62,7 +62,6 @@ INFINITE = 2
 QUIET = 3
 SIGNALLING = 4
 
-BOX = 0xFFFFFFFF00000000  # a single fills the upper half of its register with ones [unpriv 21.2]
 TOP = 0x8000000000000000
 SIGN_SINGLE = 0x80000000
 NAN_DOUBLE = 0x7FF8000000000000  # the canonical NaNs [unpriv 20.3]

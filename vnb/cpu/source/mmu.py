@@ -27,7 +27,7 @@ ZERO_EXTEND = 0
 SIGN_EXTEND = 1
 BOX_SINGLE = 2
 NOT_A_LOAD = 3
-BOX = 0xFFFFFFFF00000000
+BOX = 0xFFFFFFFF00000000  # a single fills the upper half of its register with ones [unpriv 21.2]
 
 
 def choose_tlbs(S):
