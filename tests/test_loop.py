@@ -256,7 +256,7 @@ def test_a_guest_that_reboots_finds_everything_new(rig: Make) -> None:
 
 def test_a_sleeping_guest_uses_no_time_and_wakes_for_its_timer(rig: Make) -> None:
     def make() -> FakeHardware:
-        hardware = FakeHardware(*[ExitKind.WFI] * 3)
+        hardware = FakeHardware(*[ExitKind.WFI] * 99)
         hardware.nap = lambda: 0.1
         return hardware
 
@@ -266,7 +266,7 @@ def test_a_sleeping_guest_uses_no_time_and_wakes_for_its_timer(rig: Make) -> Non
     while it.loop.asleep < 0.29 and deadline.left():
         time.sleep(0.005)
     assert 0.29 < it.loop.asleep < 1
-    assert it.made[0].hart.runs < 8
+    assert it.made[0].hart.runs < 15
 
 
 def test_a_guest_that_sleeps_for_ever_wakes_for_the_inbox(rig: Make) -> None:

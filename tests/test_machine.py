@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs import FLOOD, SLEEP, SPIN, STORM, STRAY, TRAPS, power
-from vnb import Console, Disk, HostError, Machine, UsageError, images
+from vnb import Console, Disk, GuestError, HostError, Machine, UsageError, images
 
 PROMPT = "labos> "
 
@@ -162,6 +162,32 @@ def test_a_pause_freezes_instructions_and_time(labos: Machine) -> None:
     assert labos.instructions - before[1] < 1_000_000
     labos.resume()
     assert after - ticks < 1_000_000 + 500_000  # not the 100 ms, give or take a busy host
+
+
+def test_labos_takes_commands_through_its_agent_too(labos: Machine) -> None:
+    result = labos.shell("echo by agent", timeout=30)
+    assert (result.stdout.strip(), result.status) == ("by agent", 0)
+
+
+def test_a_machine_without_console_has_no_shell_but_its_serial_port_speaks() -> None:
+    with Machine(memory="16M", devices=[]) as machine:
+        machine.console.expect(PROMPT)
+        assert "hello" in ask(machine, "echo hello")
+        with pytest.raises(UsageError, match=r"Console\(\)"):
+            machine.shell("ls")
+
+
+def test_commands_are_refused_in_words_while_the_machine_cannot_serve_them() -> None:
+    machine = Machine(memory="16M")
+    with pytest.raises(GuestError, match="the machine is new"):
+        machine.shell("help")
+    with machine:
+        machine.shell("help", timeout=30)
+        machine.pause()
+        with pytest.raises(GuestError, match="the machine is paused"):
+            machine.shell("help")
+        machine.resume()
+        machine.shell("help", timeout=30)
 
 
 def test_shell_on_a_guest_without_agent_says_what_to_do() -> None:

@@ -79,10 +79,11 @@ class Loop:
         """Power on, or go on after a pause."""
         self.check()
         self._check_open()
-        if self._thread is None:
-            _ = self.hardware  # made in this thread: its progress belongs to the cell that starts
-            self._thread = threading.Thread(target=self._serve, name="vnb-machine", daemon=True)
-            self._thread.start()
+        with self._mail:
+            if self._thread is None:
+                _ = self.hardware  # made in this thread: its progress belongs to this cell
+                self._thread = threading.Thread(target=self._serve, name="vnb-machine", daemon=True)
+                self._thread.start()
         self.call(self._start)
 
     def pause(self) -> None:

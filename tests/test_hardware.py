@@ -1,0 +1,56 @@
+"""What a machine is put together from: lines that share a terminal, disks that outlive a reset."""
+
+from vnb.hardware import Line, choose
+from vnb.host.chars import Terminal
+
+
+class Wiring:
+    """A UART and a virtio console on one terminal; the test says which the guest has open."""
+
+    def __init__(self) -> None:
+        self.terminal = Terminal()
+        self.open: set[str] = set()
+        self.uart = Line(self.terminal, lambda: "uart" in self.open)
+        self.hvc = Line(self.terminal, lambda: "hvc" in self.open)
+
+    def typed_to(self, *now_open: str) -> str:
+        """Which line gets what is typed once the guest has just these open."""
+        self.open = set(now_open)
+        choose([self.uart, self.hvc])
+        self.terminal.write("x")
+        taken = {"uart": self.uart.take(9), "hvc": self.hvc.take(9)}
+        assert sorted(taken.values()) == [b"", b"x"]
+        return next(name for name, data in taken.items() if data)
+
+
+def test_a_guest_that_opens_nothing_is_typed_to_through_the_uart() -> None:
+    assert Wiring().typed_to() == "uart"
+
+
+def test_input_follows_a_kernel_from_the_uart_to_hvc0() -> None:
+    wiring = Wiring()
+    assert wiring.typed_to("uart") == "uart"
+    assert wiring.typed_to("uart", "hvc") == "hvc"
+    assert wiring.typed_to("hvc") == "hvc"
+
+
+def test_a_kernel_on_ttys0_that_only_found_hvc0_by_the_way_is_typed_to_there() -> None:
+    wiring = Wiring()
+    assert wiring.typed_to("hvc") == "hvc"
+    assert wiring.typed_to("hvc", "uart") == "uart"
+    assert wiring.typed_to("hvc", "uart") == "uart"
+
+
+def test_a_line_that_is_closed_again_leaves_input_to_the_other() -> None:
+    wiring = Wiring()
+    wiring.typed_to("hvc")
+    assert wiring.typed_to("hvc", "uart") == "uart"
+    assert wiring.typed_to("hvc") == "hvc"
+    assert wiring.typed_to() == "uart"
+
+
+def test_both_lines_print_to_the_terminal() -> None:
+    wiring = Wiring()
+    wiring.uart.output(b"early, ")
+    wiring.hvc.output(b"late")
+    assert wiring.terminal.tail(99) == b"early, late"
