@@ -16,6 +16,7 @@ from tests.programs import SPIN, power
 from vnb.attach import Keys, exit_status
 from vnb.cli import disk, main
 from vnb.config import Disk
+from vnb.images import lock, release
 
 VNB = [sys.executable, "-c", "import sys; from vnb.cli import main; sys.exit(main())"]
 PROMPT = "labos> "
@@ -146,6 +147,23 @@ def test_the_images_are_listed_with_their_state(capsys: pytest.CaptureFixture[st
     assert re.search(r"debian +(ready|not fetched)", listed)
     assert main(["images", "path", "labos"]) == 0
     assert Path(capsys.readouterr().out.strip()).is_file()
+
+
+def test_update_keeps_what_debian_has_now_for_this_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = lock.read(lock.SHIPPED)
+    monkeypatch.setattr(release, "latest", lambda mirror: release.Found(now, "signed"))
+    monkeypatch.setattr(lock, "updated", lambda: tmp_path / "debian.lock.json")
+    assert main(["images", "update", "--mirror", "http://mirror.test/debian"]) == 0
+    assert now.kernel in capsys.readouterr().out
+    assert lock.read(tmp_path / "debian.lock.json") == now
+    assert main(["images", "update", "--mirror", "nowhere"]) == 2
+
+
+def test_warmup_has_every_engine_ready(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["warmup"]) == 0
+    assert re.findall(r"(?m)^(\w+) +ready", capsys.readouterr().out) == ["llvm", "numba", "python"]
 
 
 def test_the_doctor_has_a_line_for_everything(capsys: pytest.CaptureFixture[str]) -> None:

@@ -109,7 +109,7 @@ class Loop:
     def stop(self) -> None:
         """Take the power away, as pulling the plug does."""
         if self.state in ("running", "paused"):
-            self.call(self._power_off)
+            self.call(self._stop)
 
     def close(self) -> None:
         """End the thread and release what the machine held; a second time does nothing."""
@@ -202,7 +202,11 @@ class Loop:
         self.asleep = self._ran = 0.0
         self._since = time.monotonic()
 
-    def _power_off(self, code: int | None = None) -> None:
+    def _stop(self) -> None:
+        if self.state in ("running", "paused"):  # or the guest was quicker, and had a code
+            self._power_off(None)
+
+    def _power_off(self, code: int | None) -> None:
         self.exit_code = code
         self._become("off")
 

@@ -146,7 +146,7 @@ def test_two_boots_under_the_virtual_clock_are_the_same(debian: images.Image) ->
     runs = []
     for _ in range(2):
         append = "rdinit=/usr/bin/busybox -- poweroff -f"
-        with Machine(debian, memory="128M", append=append, clock="virtual") as machine:
+        with Machine(debian, memory="192M", append=append, clock="virtual") as machine:
             assert machine.wait(timeout=120) == 0
             runs.append((machine.console.read(), machine.instructions, machine.memory_hash()))
     print(f"{runs[0][1]:,} instructions")
@@ -157,7 +157,7 @@ def test_two_boots_under_the_virtual_clock_are_the_same(debian: images.Image) ->
 @pytest.mark.skipif(not OPENSBI.is_dir(), reason="needs Debian's package opensbi on this host")
 @pytest.mark.parametrize("firmware", ["fw_jump.elf", "fw_dynamic.bin"])
 def test_debian_boots_through_opensbi(debian: images.Image, firmware: str) -> None:
-    with Machine(debian, memory="128M", firmware=OPENSBI / firmware) as machine:
+    with Machine(debian, memory="192M", firmware=OPENSBI / firmware) as machine:
         assert machine.shell("uname -s", timeout=120).stdout == "Linux\n"
         machine.console.expect("OpenSBI v", timeout=0)
         with pytest.raises(GuestError, match=r"powered off \(exit code 0\)"):
@@ -166,7 +166,7 @@ def test_debian_boots_through_opensbi(debian: images.Image, firmware: str) -> No
 
 
 def test_a_panic_is_told_to_who_waits(debian: images.Image) -> None:
-    with Machine(debian, memory="128M") as machine:
+    with Machine(debian, memory="192M") as machine:
         machine.shell("true", timeout=120)
         with pytest.raises(GuestError, match="kernel panicked"):
             machine.shell("echo c > /proc/sysrq-trigger; sleep 60", timeout=60)
