@@ -1,5 +1,6 @@
 """Arguments: what is allowed passes, and what is not gets an error that names it and says so."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,13 @@ def test_a_wrong_argument_is_named_with_what_is_allowed(name: str, value: Any, s
     with pytest.raises(UsageError, match=name) as raised:
         check(**{**ALLOWED, name: value})
     assert says in str(raised.value)
+
+
+def test_an_image_says_how_much_memory_it_cannot_do_without() -> None:
+    hungry = replace(images.labos(), least_memory=160 << 20)
+    assert check(**{**ALLOWED, "image": hungry, "memory": "160M"}).memory == 160 << 20
+    with pytest.raises(UsageError, match="image 'labos' needs at least 160M"):
+        check(**{**ALLOWED, "image": hungry, "memory": "128M"})
 
 
 def test_memory_for_the_whole_host_is_allowed() -> None:

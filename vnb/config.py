@@ -159,7 +159,7 @@ def check(
         raise UsageError(f"seed={seed!r}: seed is a number from 0 upwards, or None")
     return Config(
         image=image,
-        memory=_memory(memory),
+        memory=_memory(memory, image),
         devices=_devices(devices),
         append=append,
         board=board,
@@ -170,10 +170,13 @@ def check(
     )
 
 
-def _memory(memory: int | str) -> int:
+def _memory(memory: int | str, image: Image) -> int:
     count = size_in_bytes(memory, "memory")
     if count < SMALLEST_MEMORY or count % PAGE:
         raise UsageError(f"memory={memory!r}: at least 1M, in whole pages of {PAGE} bytes")
+    if count < image.least_memory:
+        least = in_words(image.least_memory)
+        raise UsageError(f"memory={memory!r}: image {image.name!r} needs at least {least}")
     host = host_memory()
     if count > host:
         raise UsageError(f"memory={memory!r}: this host has only {in_words(host)} of memory in all")

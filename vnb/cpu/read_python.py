@@ -65,4 +65,3 @@ def functions() -> dict[str, Callable[..., int]]:
 def load() -> Callable[[int], int]:
     """The engine's run(S)."""
     return functions()["run"]
-

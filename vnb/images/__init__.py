@@ -47,6 +47,7 @@ def debian(mirror: str | None = None, *, progress: bool = True) -> Image:
         append=build.APPEND,
         agent=True,
         description=description("debian"),
+        least_memory=build.LEAST_MEMORY,
     )
 
 

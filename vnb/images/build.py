@@ -20,6 +20,9 @@ from vnb.images.lock import Lock, Package
 # jitter makes noise (random numbers do not need it: the device tree brings a seed).
 APPEND = "initcall_blacklist=jent_mod_init cryptomgr.notests"
 
+# The kernel, its first files twice (as they come and as they are unpacked), and some to work in.
+LEAST_MEMORY = 160 << 20
+
 _KERNEL = re.compile(r"boot/vmlinux-.*|(?:usr/)?lib/modules/[^/]+/kernel/.*\.ko(?:\.xz)?")
 _MODULE = re.compile(r"(?:usr/)?lib/modules/[^/]+/(kernel/.*)")  # the path below its version
 _BUSYBOX = re.compile(r"(?:usr/)?bin/busybox")

@@ -14,7 +14,8 @@ class Image:
     kind: "linux" (an Image, raw or compressed, with its initrd), "elf" or "raw" (a flat binary
     that goes to ``address``). payload and initrd: a file, or its bytes. append: words for the
     kernel's command line. agent: whether the guest serves the console port "vnb.agent", through
-    which commands run without reading the screen.
+    which commands run without reading the screen. least_memory: bytes of RAM without which it is
+    known not to come up.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Image:
     address: int | None = None
     agent: bool = False
     description: str = ""
+    least_memory: int = 0
 
     def __repr__(self) -> str:
         parts = [f"{self.name!r}", self.kind, _told(self.payload)]

@@ -75,8 +75,6 @@ def trap(S, cause, value, pc):
     S.pc = (vector & ~3) + select(interrupt & vector & 1, code << 2, 0)
     S.mode = target
     choose_tlbs(S)
-    # a handler that traps itself retires nothing: attention must be looked at here
-    look(S)
     if (S.n_traps & 1023) == 0:
         look(S)  # a guest that traps for ever retires nothing, and would never be interrupted
 
