@@ -14,8 +14,9 @@ import pytest
 
 from tests.programs import SPIN, power
 from vnb.attach import Keys, exit_status
-from vnb.cli import disk, main
+from vnb.cli import chosen_image, disk, main
 from vnb.config import Disk
+from vnb.errors import UsageError
 from vnb.images import lock, release
 
 VNB = [sys.executable, "-c", "import sys; from vnb.cli import main; sys.exit(main())"]
@@ -182,3 +183,10 @@ def test_a_reader_that_goes_away_ends_it_quietly() -> None:
         os.write(child.stdin.fileno(), b"help\nhelp\n")
         child.wait(20)
         assert b"Traceback" not in child.stderr.read()
+
+
+def test_a_bios_that_no_machine_can_run_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "bios.zip"
+    archive.write_bytes(b"PK\3\4" + bytes(100))
+    with pytest.raises(UsageError, match=r"bios\.zip is a zip"):
+        chosen_image(None, None, None, str(archive))

@@ -1,6 +1,8 @@
 """What a machine is put together from: lines that share a terminal, disks that outlive a reset."""
 
-from vnb.hardware import Line, choose
+from vnb import images
+from vnb.config import check
+from vnb.hardware import Backends, Hardware, Line, choose
 from vnb.host.chars import Terminal
 
 
@@ -54,3 +56,22 @@ def test_both_lines_print_to_the_terminal() -> None:
     wiring.uart.output(b"early, ")
     wiring.hvc.output(b"late")
     assert wiring.terminal.tail(99) == b"early, late"
+
+
+def labos_hardware() -> Hardware:
+    config = check(images.labos(), "4M", None, "", "virt", None, "real", "llvm", None)
+    return Hardware(config, Backends(config))
+
+
+def test_a_guest_with_an_interrupt_that_polling_raised_does_not_sleep() -> None:
+    hart = (hardware := labos_hardware()).hart
+    hart.state.mie = 1 << 11
+    assert hardware.nap() is None
+    hart.set_interrupt(11, True)
+    assert hardware.nap() == 0
+
+
+def test_every_virtio_slot_answers_and_those_without_a_device_say_so() -> None:
+    bus = labos_hardware().board.bus
+    types = [bus.read(0x1000_1000 + 0x1000 * slot + 8, 4) for slot in range(8)]
+    assert types == [3, 0, 0, 0, 0, 0, 0, 0]

@@ -13,10 +13,8 @@ from vnb.clock import ClockName
 from vnb.config import Console, Device, Disk, DiskMode, Engine
 from vnb.cpu.hart import EngineName, load_engine
 from vnb.errors import UsageError, VnbError
-from vnb.images import build, lock, mirror, release
+from vnb.images import build, formats, lock, mirror, release
 from vnb.machine import Machine
-
-ELF = b"\x7fELF"
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 """Exit statuses: the command was wrong, something failed, Ctrl-C."""
@@ -95,9 +93,8 @@ def chosen_image(
     if kernel is not None:
         return images.linux(kernel, initrd)
     if bios is not None:
-        flat = images.raw(bios)
-        with Path(bios).open("rb") as file:
-            return images.elf(bios) if file.read(4) == ELF else flat
+        kind = formats.recognise(formats.read(Path(bios), "--bios"), bios)
+        return images.elf(bios) if kind == "elf" else images.raw(bios)
     return images.get(name or "labos")
 
 

@@ -18,7 +18,7 @@ from vnb.host.block import Block
 from vnb.host.chars import Terminal
 from vnb.memory import Memory
 from vnb.platform.board import Board
-from vnb.virtio import MmioTransport, Port
+from vnb.virtio import EmptySlot, MmioTransport, Port
 
 VIRTUAL_EPOCH = 1_767_225_600 * 10**9
 """Nanoseconds since 1970 at power-on under the virtual clock: the first of January 2026."""
@@ -137,6 +137,7 @@ class Hardware:
                 case Disk():
                     name, backend = next(disks)
                     self._attach(name, virtio.Block(backend, serial=name))
+        self.board.fill_slots(EmptySlot())
         self.sbi = Sbi(self.hart, self.memory, self.board.uart, change_power)
         self._hand_over(config)
 
@@ -149,6 +150,9 @@ class Hardware:
 
     def nap(self) -> float | None:
         """Seconds for which nothing will happen by itself; None if nothing ever will."""
+        state = self.hart.state
+        if (state.mip | state.lines) & state.mie:
+            return 0  # what was polled a moment ago has raised an interrupt
         waits = [wait for wait in (self.hart.next_timer(), self.board.due()) if wait is not None]
         if not waits:
             return None

@@ -144,6 +144,11 @@ class Board:
             raise UsageError(f"devices: this board has {len(self._table.virtio)} slots, all taken")
         return self._attach(place, plug(self._line(place)))
 
+    def fill_slots(self, device: BusDevice) -> None:
+        """Let `device` answer in every slot that is still free, for programs that try them all."""
+        for place in self._slots:
+            self._attach(place, device)
+
     def devicetree(
         self,
         bootargs: str = "",

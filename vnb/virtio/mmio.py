@@ -141,6 +141,5 @@ class EmptySlot:
     def write(self, offset: int, size: int, value: int) -> None:
         """Reaches nothing."""
 
-    def node(self) -> dict[str, Property]:
-        """As a slot with a device."""
-        return {"compatible": "virtio,mmio"}
+    def node(self) -> None:
+        """Not in the device tree: those who read it need not look here."""
