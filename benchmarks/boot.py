@@ -1,6 +1,6 @@
 """How long Debian takes from power-on to its shell, on vnb's engines and on QEMU, in one run.
 
-    python benchmarks/boot.py [--rounds 5] [--memory 256M]
+    python benchmarks/boot.py [--rounds 5] [--memory 256M] [--append WORDS]
 
 The same kernel, initramfs and devices everywhere. Each round boots once on every target before the
 next round begins, each time in a fresh process. A second table tells how long vnb itself takes to
@@ -19,7 +19,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -80,9 +80,9 @@ def python(*arguments: str, environment: dict[str, str] | None = None) -> str:
     return done.stdout
 
 
-def boot_vnb(_image: images.Image, memory: str, engine: str, firmware: Path | None = None) -> Boot:
-    more = [str(firmware)] if firmware else []
-    return Boot(**json.loads(python(str(HERE / "one_boot.py"), engine, memory, *more)))
+def boot_vnb(image: images.Image, memory: str, engine: str, firmware: Path | None = None) -> Boot:
+    arguments = [engine, memory, image.append, *([str(firmware)] if firmware else [])]
+    return Boot(**json.loads(python(str(HERE / "one_boot.py"), *arguments)))
 
 
 @contextmanager
@@ -193,7 +193,8 @@ def start_table(rounds: int) -> str:
 @click.command()
 @click.option("--rounds", default=5, show_default=True, help="How often everything is measured.")
 @click.option("--memory", default="256M", show_default=True, help="The guest's RAM.")
-def main(rounds: int, memory: str) -> None:
+@click.option("--append", metavar="WORDS", help="The kernel's command line, not the image's own.")
+def main(rounds: int, memory: str, append: str | None) -> None:
     """Print how long Debian takes to boot on vnb and QEMU, and how long vnb takes to start."""
     print(f"{host()}; {rounds} rounds: median (best)\n")
     try:
@@ -201,6 +202,7 @@ def main(rounds: int, memory: str) -> None:
     except VnbError as error:
         print(f"Not measured: booting Debian, because there is no image of it: {error}\n")
     else:
+        image = image if append is None else replace(image, append=append)
         print(boot_table(measure([t for t in targets() if not t.missing], image, memory, rounds)))
         for target in targets():
             if target.missing:

@@ -1,6 +1,6 @@
 """Boots Debian once on vnb in this fresh process and prints what it took, as one line of JSON.
 
-python benchmarks/one_boot.py ENGINE MEMORY [FIRMWARE]
+benchmarks/boot.py calls it, with ENGINE MEMORY APPEND [FIRMWARE] as arguments.
 """
 
 import json
@@ -9,6 +9,7 @@ import resource
 import struct
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from vnb import Machine, images
@@ -28,8 +29,8 @@ def resident(address: int, size: int) -> int:
     return sum(entry & PRESENT != 0 for entry in entries) * mmap.PAGESIZE
 
 
-def main(engine: Engine, memory: str, firmware: str | None = None) -> None:
-    image = images.debian(progress=False)
+def main(engine: Engine, memory: str, append: str, firmware: str | None = None) -> None:
+    image = replace(images.debian(progress=False), append=append)
     with Machine(image, memory=memory, engine=engine, firmware=firmware) as machine:
         power_on = time.perf_counter()
         machine.start()
