@@ -10,6 +10,9 @@ BIN  := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11 python, \
             $(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 
+# Jupyter asks root, as whom people work in containers, to say that it is meant.
+ROOT_TOO = $(if $(filter 0,$(shell id -u)),--allow-root)
+
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -17,7 +20,8 @@ demo: $(VENV)/.lab ## boot Debian in the quickstart notebook, headless; results 
 	$(BIN)/python notebooks/run.py
 
 lab: $(VENV)/.lab ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/01-quickstart.ipynb
+	$(BIN)/jupyter lab $(ROOT_TOO) --notebook-dir=notebooks \
+	  --LabApp.default_url=/lab/tree/01-quickstart.ipynb
 
 test: lint ## lint, then the whole test suite
 	$(BIN)/pytest -n 2 --dist loadgroup

@@ -269,11 +269,14 @@ FORMATS = {"s": SINGLE, "d": DOUBLE}
 INTEGERS = {"w": (32, True), "wu": (32, False), "l": (64, True), "lu": (64, False)}
 
 
+MOVED = {"w": FORMATS["s"], "d": FORMATS["d"]}
+
+
 def move(target: str, source: str, a: int) -> Answer:
     """fmv: bits, sign-extended into an integer register and boxed into a floating one."""
     if target != "x":
-        return a | FORMATS[target].box, 0
-    fmt = FORMATS[source]
+        return a | MOVED[target].box, 0
+    fmt = MOVED[source]
     sign = a >> (fmt.width - 1) & 1
     return a & ~fmt.box | fmt.box * sign, 0
 

@@ -59,8 +59,6 @@ ALIASES = (
         "fneg.d": "fsgnjn.d {0} {1} {1}",
         "fabs.s": "fsgnjx.s {0} {1} {1}",
         "fabs.d": "fsgnjx.d {0} {1} {1}",
-        "fmv.x.w": "fmv.x.s {0} {1}",
-        "fmv.w.x": "fmv.s.x {0} {1}",
         "c.li": "addi {0} zero {1}",
         "c.mv": "add {0} zero {1}",
         "c.j": "jal zero {0}",

@@ -72,7 +72,7 @@ def near(random: Random, fmt: Format, bits: int) -> int:
 def operands(random: Random, mnemonic: str) -> tuple[int, int, int]:
     """Three registers for an instruction; what it does not read is random."""
     operation, *types = mnemonic.split(".")
-    source = types[-1]
+    source = "s" if mnemonic == "fmv.x.w" else types[-1]
     if source in INTEGERS or source == "x":
         return integer(random), random.getrandbits(64), random.getrandbits(64)
     fmt = FORMATS[source]

@@ -243,9 +243,9 @@ FCVT_S_L = 220
 FCVT_D_L = 221
 FCVT_S_LU = 222
 FCVT_D_LU = 223
-FMV_X_S = 224
+FMV_X_W = 224
 FMV_X_D = 225
-FMV_S_X = 226
+FMV_W_X = 226
 FMV_D_X = 227
 FCVT_S_D = 228
 FCVT_D_S = 229
@@ -2842,11 +2842,11 @@ def decode_word(w):
         if w & 0xfff0007f == 0xd2300053:
             return Da_M(FCVT_D_LU, w)
         if w & 0xfff0707f == 0xe0000053:
-            return dA_N(FMV_X_S, w)
+            return dA_N(FMV_X_W, w)
         if w & 0xfff0707f == 0xe2000053:
             return dA_N(FMV_X_D, w)
         if w & 0xfff0707f == 0xf0000053:
-            return Da_N(FMV_S_X, w)
+            return Da_N(FMV_W_X, w)
         if w & 0xfff0707f == 0xf2000053:
             return Da_N(FMV_D_X, w)
         if w & 0xfff0007f == 0x40100053:

@@ -209,11 +209,11 @@ fcvt.?.w  11010FF 00000 aaaaa mmm DDDDD 1010011   | M | float i2d(sext32(a)) whe
 fcvt.?.wu 11010FF 00001 aaaaa mmm DDDDD 1010011   | M | float i2d(zext32(a)) when 1
 fcvt.?.l  11010FF 00010 aaaaa mmm DDDDD 1010011   | M | float
 fcvt.?.lu 11010FF 00011 aaaaa mmm DDDDD 1010011   | M | float
-fmv.x.?   11100FF 00000 AAAAA 000 ddddd 1010011   | N | float a when 1
-fmv.?.x   11110FF 00000 aaaaa 000 DDDDD 1010011   | N | float a when 1
+fmv.x.!   11100FF 00000 AAAAA 000 ddddd 1010011   | N | float a when 1
+fmv.!.x   11110FF 00000 aaaaa 000 DDDDD 1010011   | N | float a when 1
 fcvt.?.%  01000FF 0000G AAAAA mmm DDDDD 1010011   | M | float cvtsd(a) when is_normal_single(a)
 """
-"""Both float formats: ? is s or d, FF its code, % and G the other one. What the host may do is said
+"""Both float formats: ? is s or d (! is w or d), FF its code, % and G the other one. What the host may do is said
 for doubles; singles go through source/float.py, whose numbering of operations is this order."""
 
 COMPRESSED = """
@@ -343,7 +343,7 @@ def _float_rows() -> list[Row]:
         for letter, code, other, other_code in (("s", "00", "d", "1"), ("d", "01", "s", "0")):
             head, immediate, meaning = line.split("|", 2)
             name, bits = head.replace("FF", code).replace("G", other_code).split(None, 1)
-            name = name.replace("?", letter).replace("%", other)
+            name = name.replace("?", letter).replace("%", other).replace("!", "wd"[letter == "d"])
             meaning = meaning.strip() if letter == "d" else "float"
             bits = bits.replace(" ", "")
             rows.append(Row(name, bits, immediate.strip(), meaning, letter.upper()))
