@@ -53,7 +53,7 @@ class Result:
     def _repr_html_(self) -> str:
         color = "inherit" if self.status == 0 else "#c0392b"
         return (
-            f'<pre style="margin:0">{html.escape(self.stdout)}</pre>'
+            f'<pre style="margin:0;font-family:monospace">{html.escape(self.stdout)}</pre>'
             f'<small style="opacity:.7;color:{color}">'
             f"status {self.status} · {self.seconds:.2f} s</small>"
         )

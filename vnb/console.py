@@ -107,4 +107,4 @@ class ConsoleSession:
         return self.tail() or "<console: nothing printed yet>"
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(repr(self))}</pre>"
+        return f'<pre style="font-family:monospace">{html.escape(repr(self))}</pre>'

@@ -43,7 +43,7 @@ class Panel:
         )
         console = (
             '<pre style="margin:.5em 0 0;padding:.5em;max-height:18em;overflow:auto;'
-            'border:1px solid rgba(128,128,128,.35);border-radius:4px;font-size:85%">'
+            'border:1px solid rgba(128,128,128,.35);border-radius:4px;font:85% monospace">'
             f"{html.escape(self.console)}</pre>"
             if self.console
             else ""
