@@ -279,6 +279,36 @@ def test_pages_are_walked_at_every_depth_and_marked(hart: Hart, levels: int) -> 
     assert leaf & 0xC0 == 0xC0
 
 
+def test_a_fence_for_one_address_forgets_its_whole_superpage(hart: Hart) -> None:
+    """Linux flushes a huge page with one sfence.vma at its first address."""
+    root, middle, va = RAM + 0x10000, RAM + 0x11000, 0x4000_0000
+    old, new = RAM + 0x20_0000, RAM + 0x40_0000
+    hart = Hart(Memory(8 << 20), engine=hart.engine, clock="virtual")
+    hart.memory.write_u64(root + (va >> 30) * 8, middle >> 2 | 1)
+    hart.memory.write_u64(middle, old >> 2 | 0b0111)
+    for frame, value in (old, 1), (new, 2):
+        hart.memory.write_u64(frame + 0x5000, value)
+    load(
+        hart,
+        word("ld", d=6, a=5, i=0),
+        word("ld", d=6, a=8, i=0),  # another page of the superpage
+        word("sfence.vma", a=7, b=0),
+        word("ld", d=10, a=5, i=0),
+        SPIN,
+    )
+    hart.x[5], hart.x[7] = va + 0x5000, va
+    hart.x[8] = va + 0x1000
+    hart.state.satp = 8 << 60 | root >> 12
+    hart.state.mstatus |= 1 << 17 | 1 << 11
+    hart.state.pmpcfg0, hart.state.pmpaddr0, hart.state.pmp_free = 0x1F, (1 << 54) - 1, 0b1011
+    hart.run(1)
+    before = hart.x[6]
+    hart.run(1)
+    hart.memory.write_u64(middle, new >> 2 | 0b0111)
+    hart.run(2)
+    assert (before, hart.x[10]) == (1, 2)
+
+
 def test_pmp_has_a_grain_of_one_page_and_keeps_what_is_locked(hart: Hart) -> None:
     hart.set_csr("pmpaddr0", (1 << 54) - 1)
     assert hart.csr("pmpaddr0") == (1 << 54) - 1 - 0x3FF  # the lowest bit set tells the grain

@@ -388,6 +388,8 @@ def _constants() -> str:
         "TLB_INDEX": (state.TLB_ENTRIES - 1) << 4,
         "TLBS": state.TLBS,
         "FILL_LOG": state.FILL_LOG,
+        "SUPERPAGE_BITS": state.SUPERPAGE_BITS,
+        "SUPERPAGES": state.SUPERPAGES,
         "SLOTS": state.SLOTS,
         "SLOT_PAGE_BYTES": state.SLOT_PAGE_BYTES,
         "PMPADDR0": state.OFFSETS["pmpaddr0"],

@@ -48,6 +48,7 @@ decoded_limit   decoded pages there are
 tlbs            host address of the twelve TLBs
 fill_log        host address of the log of filled TLB entries
 fill_count      entries in it
+superpages      host address of the map of superpages that TLB entries come from
 fetch_tlb       the TLB for fetches now
 load_tlb        the TLB for loads now
 store_tlb       the TLB for stores now
@@ -132,6 +133,10 @@ TLBS = 12
 FILL_LOG = 4096
 """Filled entries that a flush undoes one by one; beyond them it clears every TLB."""
 
+SUPERPAGE_BITS = 12
+"""The map of superpages: for each size (2 MiB, 1 GiB, more) bytes, by the low bits of a number."""
+SUPERPAGES = 3 << SUPERPAGE_BITS
+
 SLOTS = 2048
 """Decoded instructions of a page, one slot per halfword."""
 SLOT_PAGE_BYTES = (SLOTS + 8) * 8
@@ -151,6 +156,7 @@ class State:
             "tlbs": TLBS * TLB_BYTES,
             "fill_log": FILL_LOG * 8,
             "clock_buffer": 16,
+            "superpages": SUPERPAGES,
             "code_writes": (ram_pages + 7) & ~7,
             "decoded": DECODED_PAGES * SLOT_PAGE_BYTES,
         }

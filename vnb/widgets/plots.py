@@ -29,18 +29,20 @@ class Plot(Figure):
 def throughput(devices: Mapping[str, Stats]) -> Plot:
     """What each disk read and wrote, in MB/s, over the seconds since the first of it."""
     drawn = [
-        (f"{name} {counter.name}", DIRECTIONS[counter.name], counter)
-        for name, stats in devices.items()
+        (f"{name} {counter.name}", f"C{number}", DIRECTIONS[counter.name], counter)
+        for number, (name, stats) in enumerate(devices.items())
         for counter in stats.counters()
         if counter.name in DIRECTIONS and counter.unit == "bytes"
     ]
     figure = Plot(figsize=(8, 3), layout="constrained")
     axes = figure.add_subplot()
     axes.set(title="Block throughput", xlabel="seconds", ylabel="MB/s")
-    edges = _edges([counter for _, _, counter in drawn])
-    for label, style, counter in drawn:
+    edges = _edges([counter for *_, counter in drawn])
+    for label, color, style, counter in drawn:
         rate = _rate(counter, edges)
-        axes.plot(edges[:-1] - edges[0], rate, style, label=label, drawstyle="steps-post")
+        axes.plot(
+            edges[:-1] - edges[0], rate, style, color=color, label=label, drawstyle="steps-post"
+        )
     if drawn:
         axes.legend(frameon=False)
     else:
@@ -63,4 +65,5 @@ def _rate(counter: Counter, edges: np.ndarray) -> np.ndarray:
     """MB/s in each bin."""
     samples = np.array(counter.samples())
     amounts, _ = np.histogram(samples[:, 0], edges, weights=samples[:, 1])
-    return amounts / np.diff(edges) / MEGABYTE
+    rate: np.ndarray = amounts / np.diff(edges) / MEGABYTE
+    return rate

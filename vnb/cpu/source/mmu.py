@@ -20,7 +20,7 @@ OFFSET = 0xFFF
 PPN = 0xFFFFFFFFFFF
 EMPTY = ~0
 FAULT = 1 << 63
-CODE_WRITES = 32
+UPPER_HALF = 0x955  # keeps a kernel's superpages, which begin at 0, from those of programs
 
 # what a load does with the value it read
 ZERO_EXTEND = 0
@@ -71,15 +71,29 @@ def flush(S):
     else:
         memset(S.tlbs, 0xFF, TLBS * TLB_BYTES)
     S.fill_count = 0
+    memset(S.superpages, 0, SUPERPAGES)
+
+
+def superpage(S, va, level):
+    """Where the map notes that a superpage of this level (1: 2 MiB, 2: 1 GiB) holds va."""
+    if level > 2:
+        return S.superpages + (2 << SUPERPAGE_BITS)
+    number = va >> (12 + level * 9) ^ select(va >> 63, UPPER_HALF, 0)
+    return S.superpages + (level - 1 << SUPERPAGE_BITS) + (number & (1 << SUPERPAGE_BITS) - 1)
 
 
 def flush_page(S, va):
-    """Empty the entries that va's page can be in."""
+    """Forget what came from va's leaf entry: if that was a superpage, every page [priv 4.2.1]."""
+    noted = ld8(superpage(S, va, 1)) | ld8(superpage(S, va, 2)) | ld8(superpage(S, va, 3))
+    if noted != 0:
+        flush(S)
+        return 0
     entry = S.tlbs + (va >> 8 & TLB_INDEX)
     end = entry + TLBS * TLB_BYTES
     while entry < end:
         st64(entry, EMPTY)
         entry += TLB_BYTES
+    return 0
 
 
 def fill(S, tlb, va, data):
@@ -146,6 +160,8 @@ def translate(S, va, access, mode):
             return access_fault(access)
         st64(host, marked)
         forget_code(S, place)
+    if level != 0:
+        st8(superpage(S, va, level), 1)
     pa = base | va & within
     if pmp_denies(S, pa, access, mode) != 0:
         return access_fault(access)
