@@ -31,7 +31,6 @@ from vnb import images
 from vnb.errors import VnbError
 
 HERE = Path(__file__).parent
-OPENSBI = Path("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.elf")  # Debian's opensbi
 
 ENGINES = ("llvm", "numba")
 
@@ -129,12 +128,12 @@ def _wait_for(process: subprocess.Popen[bytes], text: str) -> float:
 
 def targets() -> list[Target]:
     """All of them, in the order of the table, present or not."""
-    opensbi = None if OPENSBI.exists() else f"{OPENSBI} is not there (Debian's package opensbi)"
+    opensbi = images.opensbi("fw_jump.elf")
     qemu = None if shutil.which("qemu-system-riscv64") else "qemu-system-riscv64 is not on PATH"
     return [
         Target("vnb llvm", partial(boot_vnb, engine="llvm")),
         Target("vnb numba", partial(boot_vnb, engine="numba")),
-        Target("vnb llvm, OpenSBI", partial(boot_vnb, engine="llvm", firmware=OPENSBI), opensbi),
+        Target("vnb llvm, OpenSBI", partial(boot_vnb, engine="llvm", firmware=opensbi)),
         Target("QEMU (OpenSBI)", boot_qemu, qemu),
     ]
 

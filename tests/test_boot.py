@@ -10,6 +10,7 @@ from tests import payloads
 from tests.payloads import Part
 from tests.platform.fakes import FakeHart, FakeTerminal
 from tests.platform.flat import Tree, unflatten
+from vnb import images
 from vnb.boot import Entry, place
 from vnb.errors import UsageError
 from vnb.images import Image
@@ -20,7 +21,6 @@ RAM = 0x8000_0000
 MIB = 1 << 20
 KERNEL = payloads.kernel(b"kernel" * 1000, size=4 * MIB)
 INITRD = b"initrd" * 1000
-OPENSBI = Path("/usr/lib/riscv64-linux-gnu/opensbi/generic")
 
 
 class Placed:
@@ -202,11 +202,13 @@ def test_the_note_leaves_firmware_room_to_extend_the_tree() -> None:
     assert placed.entry.a2 - (placed.entry.a1 + length) > 8192
 
 
-@pytest.mark.skipif(not OPENSBI.exists(), reason="Debian's opensbi package is not installed")
-@pytest.mark.parametrize("name", ["fw_jump.bin", "fw_jump.elf", "fw_dynamic.bin", "fw_dynamic.elf"])
+@pytest.mark.debian
+@pytest.mark.xdist_group("debian")
+@pytest.mark.parametrize("name", images.FIRMWARE)
 def test_debians_opensbi_is_placed_at_the_beginning_of_ram(name: str) -> None:
-    placed = Placed(linux(), firmware=OPENSBI / name)
-    flat = (OPENSBI / name).with_suffix(".bin").read_bytes()
+    firmware = images.opensbi(name)
+    placed = Placed(linux(), firmware=firmware)
+    flat = firmware.with_suffix(".bin").read_bytes()
     assert placed.entry.pc == RAM
     assert placed.memory.read(RAM, len(flat)) == flat
 

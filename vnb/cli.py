@@ -37,7 +37,7 @@ def cli() -> None:
     help="A raw disk image: written, only read, or changed in memory. May be given again.",
 )
 @click.option("--append", default="", help="More words for the kernel's command line.")
-@click.option("--firmware", metavar="FILE", help="Firmware to run instead of the built-in SBI.")
+@click.option("--firmware", metavar="FILE", help="Firmware, not our own SBI: a file, or opensbi.")
 @click.option("--kernel", metavar="FILE", help="A Linux kernel of your own instead of IMAGE.")
 @click.option("--initrd", metavar="FILE", help="An initrd for --kernel.")
 @click.option("--bios", metavar="FILE", help="A bare-metal ELF or flat binary instead of IMAGE.")
@@ -67,9 +67,8 @@ def run(
     console = Console(*window())
     devices: list[Device] = [console, *map(disk, disks)]
     chosen = chosen_image(image, kernel, initrd, bios)
-    machine = Machine(
-        chosen, memory, devices, append, firmware=firmware, clock=clock, engine=engine
-    )
+    entry = images.opensbi() if firmware == "opensbi" else firmware
+    machine = Machine(chosen, memory, devices, append, firmware=entry, clock=clock, engine=engine)
     with machine:
         return Attachment(machine).run(timeout)
 

@@ -16,8 +16,6 @@ from vnb import CommandFailed, GuestError, Machine, images
 
 pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("debian"), pytest.mark.timeout(300)]
 
-OPENSBI = Path("/usr/lib/riscv64-linux-gnu/opensbi/generic")
-
 
 def test_the_shell_runs_commands(machine: Machine) -> None:
     result = machine.shell("uname -m; echo to stderr >&2; exit 3")
@@ -154,10 +152,9 @@ def test_two_boots_under_the_virtual_clock_are_the_same(debian: images.Image) ->
     assert "Linux version 6" in runs[0][0]
 
 
-@pytest.mark.skipif(not OPENSBI.is_dir(), reason="needs Debian's package opensbi on this host")
 @pytest.mark.parametrize("firmware", ["fw_jump.elf", "fw_dynamic.bin"])
 def test_debian_boots_through_opensbi(debian: images.Image, firmware: str) -> None:
-    with Machine(debian, memory="192M", firmware=OPENSBI / firmware) as machine:
+    with Machine(debian, memory="192M", firmware=images.opensbi(firmware)) as machine:
         assert machine.shell("uname -s", timeout=120).stdout == "Linux\n"
         machine.console.expect("OpenSBI v", timeout=0)
         with pytest.raises(GuestError, match=r"powered off \(exit code 0\)"):

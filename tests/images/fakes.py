@@ -15,6 +15,7 @@ from typing import Any
 
 import zstandard
 
+from vnb.images import FIRMWARE
 from vnb.images.lock import Lock, Package
 
 KERNEL = "6.12.1-fake-riscv64"
@@ -25,6 +26,7 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     ".xz": lzma.compress,
     ".zst": zstandard.compress,
 }
+OPENSBI = "usr/lib/riscv64-linux-gnu/opensbi/generic"
 
 
 # Packages
@@ -190,6 +192,7 @@ def debian() -> tuple[Archive, Lock]:
             f"linux-image-{KERNEL}", deb({f"boot/vmlinux-{KERNEL}": b"kernel" * 999, **drivers()})
         ),
         archive.add("busybox-static", deb({"usr/bin/busybox": b"\x7fELF busybox"})),
+        archive.add("opensbi", deb({f"{OPENSBI}/{name}": name.encode() for name in FIRMWARE})),
     ]
     archive.publish(packages)
     return archive, Lock("trixie", "13.8", "2026-01-01T00:00:00+00:00", KERNEL, tuple(packages))

@@ -139,7 +139,7 @@ def test_packages_in_the_cache_serve_another_build(server: Server) -> None:
     shutil.rmtree(image.payload.parent)
     assert images.missing("debian") == 0
     debian(server)
-    assert len(server.requests) == 2
+    assert len(server.requests) == 3
 
 
 def test_what_is_missing_is_told_in_bytes(server: Server) -> None:
@@ -167,7 +167,7 @@ def test_many_at_once_build_one_image(server: Server) -> None:
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(lambda _: debian(server).payload, range(6)))
     assert len(set(found)) == 1
-    assert len(server.requests) == 2
+    assert len(server.requests) == 3
     assert len(made()) == 1
 
 
@@ -196,23 +196,32 @@ def test_a_package_that_was_damaged_in_the_cache_is_fetched_again(server: Server
     for package in (build.cache() / "packages").glob("*.deb"):
         package.write_bytes(package.read_bytes()[:-1] + b"?")
     assert debian(server).payload == image.payload
-    assert len(server.requests) == 4
+    assert len(server.requests) == 6
+
+
+SBI = {f"{fakes.OPENSBI}/fw_dynamic.bin": b"firmware"}
 
 
 @pytest.mark.parametrize(
-    ("files", "words"),
+    ("files", "firmware", "words"),
     [
-        ({}, "hold no kernel or no busybox"),
-        ({f"boot/vmlinux-{fakes.KERNEL}": b"kernel"}, "has no module virtio_mmio"),
+        ({}, SBI, "hold no kernel or no busybox"),
+        ({f"boot/vmlinux-{fakes.KERNEL}": b"kernel"}, SBI, "has no module virtio_mmio"),
+        ({f"boot/vmlinux-{fakes.KERNEL}": b"kernel"}, {}, "opensbi holds no firmware"),
     ],
 )
 def test_packages_without_what_is_expected_are_refused(
-    files: dict[str, bytes], words: str, monkeypatch: pytest.MonkeyPatch
+    files: dict[str, bytes],
+    firmware: dict[str, bytes],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     archive = Archive()
     linux = archive.add(f"linux-image-{fakes.KERNEL}", fakes.deb(files))
     busybox = archive.add("busybox-static", fakes.deb({"bin/busybox": b"busybox"}))
-    chosen = Lock("trixie", "13", "2026-01-01T00:00:00+00:00", fakes.KERNEL, (linux, busybox))
+    opensbi = archive.add("opensbi", fakes.deb(firmware))
+    packages = linux, busybox, opensbi
+    chosen = Lock("trixie", "13", "2026-01-01T00:00:00+00:00", fakes.KERNEL, packages)
     monkeypatch.setattr(lock, "current", lambda: chosen)
     with fakes.serving(archive.files) as server, pytest.raises(HostError, match=words):
         debian(server)
@@ -271,3 +280,13 @@ def test_an_update_that_fails_leaves_the_lock_in_force() -> None:
         images.update(server.address, progress=False)
     assert lock.current() == before
     assert not lock.updated().exists()
+
+
+def test_the_firmware_comes_with_the_guest(server: Server) -> None:
+    image = debian(server)
+    for name in images.FIRMWARE:
+        path = images.opensbi(name, server.address, progress=False)
+        assert path.parent == image.payload.parent
+        assert path.read_bytes() == name.encode()
+    with pytest.raises(UsageError, match=r"file='fw\.bin': one of fw_dynamic\.bin"):
+        images.opensbi("fw.bin")

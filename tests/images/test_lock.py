@@ -26,7 +26,7 @@ def test_a_lock_that_was_written_reads_the_same(tmp_path: Path) -> None:
 def test_the_lock_that_comes_with_vnb_names_what_the_guest_needs_and_no_host() -> None:
     shipped = lock.read(lock.SHIPPED)
     names = [package.name for package in shipped.packages]
-    assert names == [f"linux-image-{shipped.kernel}", "busybox-static"]
+    assert names == [f"linux-image-{shipped.kernel}", "busybox-static", "opensbi"]
     assert all(package.path.startswith("pool/main/") for package in shipped.packages)
     assert "://" not in lock.SHIPPED.read_text()
 

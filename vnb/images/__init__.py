@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 RAM_BASE = 0x8000_0000  # where every board has the first byte of its memory
 
+FIRMWARE = ("fw_dynamic.bin", "fw_dynamic.elf", "fw_jump.bin", "fw_jump.elf")
+
 __all__ = [
     "Image",
     "debian",
@@ -23,6 +25,7 @@ __all__ = [
     "linux",
     "missing",
     "names",
+    "opensbi",
     "raw",
     "update",
 ]
@@ -49,6 +52,21 @@ def debian(mirror: str | None = None, *, progress: bool = True) -> Image:
         description=description("debian"),
         least_memory=build.LEAST_MEMORY,
     )
+
+
+def opensbi(
+    file: str = "fw_dynamic.bin", mirror: str | None = None, *, progress: bool = True
+) -> Path:
+    """A firmware of Debian's package opensbi, for `Machine(firmware=…)`; it comes with `debian()`.
+
+    file: "fw_dynamic" or "fw_jump", as ".bin" or ".elf". Raises as `debian()` does, and UsageError
+    for another file.
+    """
+    from vnb.images import build, lock
+
+    if file not in FIRMWARE:
+        raise UsageError(f"file={file!r}: one of {', '.join(FIRMWARE)}")
+    return build.built(lock.current(), mirror, progress=progress) / file
 
 
 def labos() -> Image:

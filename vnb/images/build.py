@@ -1,4 +1,4 @@
-"""Debian's packages pass through here and become a kernel and its first files, ready to boot."""
+"""Debian's packages pass through here and become a kernel, its first files, and firmware."""
 
 import hashlib
 import os
@@ -25,6 +25,7 @@ LEAST_MEMORY = 160 << 20
 
 _KERNEL = re.compile(r"boot/vmlinux-.*|(?:usr/)?lib/modules/[^/]+/kernel/.*\.ko(?:\.xz)?")
 _MODULE = re.compile(r"(?:usr/)?lib/modules/[^/]+/(kernel/.*)")  # the path below its version
+_FIRMWARE = re.compile(r"usr/lib/riscv64-linux-gnu/opensbi/generic/fw_(dynamic|jump)\.(bin|elf)")
 _BUSYBOX = re.compile(r"(?:usr/)?bin/busybox")
 _MAKERS = ("build.py", "cpio.py", "initramfs.py", "modules.py")
 
@@ -47,7 +48,7 @@ def cache() -> Path:
 
 
 def built(chosen: Lock, mirror: str | None = None, *, progress: bool = True) -> Path:
-    """The directory with that lock's vmlinux and initrd.cpio, made if it is not there.
+    """The directory with that lock's vmlinux, initrd.cpio and firmware, made if it is not there.
 
     It appears whole or not at all. HostError where packages cannot be had or the disk is full.
     """
@@ -102,9 +103,12 @@ def _build(chosen: Lock, packages: dict[str, Path], directory: Path, progress: b
     """Makes the directory out of the packages, under another name until it is whole."""
     linux = dict(_unpacked(packages[f"linux-image-{chosen.kernel}"], _KERNEL, progress))
     busybox = dict(_unpacked(packages["busybox-static"], _BUSYBOX, progress))
+    firmware = dict(_unpacked(packages["opensbi"], _FIRMWARE, progress))
     kernel = linux.get(f"boot/vmlinux-{chosen.kernel}")
     if kernel is None or not busybox:
         raise HostError(f"the packages for {chosen.kernel} hold no kernel or no busybox")
+    if not firmware:
+        raise HostError("the package opensbi holds no firmware")
     drivers = {found[1]: linux[path] for path in linux if (found := _MODULE.fullmatch(path))}
     entries = initramfs.entries(chosen.kernel, drivers, next(iter(busybox.values())))
     mtime = int(datetime.fromisoformat(chosen.date).timestamp())
@@ -114,6 +118,8 @@ def _build(chosen: Lock, packages: dict[str, Path], directory: Path, progress: b
         made.chmod(0o755)
         _write(made / "vmlinux", [kernel])
         _write(made / "initrd.cpio", cpio.archive(entries, mtime))
+        for path, content in firmware.items():
+            _write(made / PurePosixPath(path).name, [content])
         made.rename(directory)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)

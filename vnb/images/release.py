@@ -18,7 +18,7 @@ ARCHITECTURE = "riscv64"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _INDEX = f"main/binary-{ARCHITECTURE}/Packages.xz"
 _META = f"linux-image-{ARCHITECTURE}"  # its dependency names the kernel of the day
-_OTHERS = ("busybox-static",)
+_OTHERS = ("busybox-static", "opensbi")
 
 
 @dataclass(frozen=True)
