@@ -197,10 +197,10 @@ def test_what_a_compiler_links_is_loaded_as_it_says(tmp_path: Path) -> None:
         " .text : { *(.text*) } .data : { *(.data*) } .bss : { *(.bss*) } }"
     )
     compiler = [sys.executable, "-m", "ziglang", "cc", "--target=riscv64-freestanding-none"]
-    place = ["-mcmodel=medany", "-nostdlib", "-static", f"-Wl,-T,{script}"]
+    place = ["-O2", "-mcmodel=medany", "-nostdlib", "-static", f"-Wl,-T,{script}"]
     subprocess.run([*compiler, *place, "-o", program, source], check=True)
     loaded = formats.elf(program.read_bytes(), "a.elf")
-    assert loaded.entry == RAM
+    assert any(0 <= loaded.entry - part.address < len(part.data) for part in loaded.segments)
     assert sum(segment.size - len(segment.data) for segment in loaded.segments) >= 400
 
 
