@@ -258,7 +258,8 @@ def build(source: Engine, convention: str) -> ir.Module:
         function = ir.Function(engine.module, kind, node.name)
         if node.name != "run":
             function.linkage = "internal"
-        if node.name in NOINLINE:
+        # the decoder calls those that put a slot together some hundred times
+        if node.name in NOINLINE or node.args.args[0].arg == "operation":
             function.attributes.add("noinline")
     for node in source.functions:
         function = engine.module.globals[node.name]
