@@ -6,6 +6,7 @@ from types import SimpleNamespace
 class FakeHart:
     """A hart's interface, without a hart: what is done to it is there to be read."""
 
+    mmu = "sv48"
     isa = "rv64imafdc_zicsr_zifencei_sstc"
 
     def __init__(self) -> None:

@@ -193,22 +193,11 @@ def test_the_tree_describes_hart_and_memory(bench: Bench) -> None:
     root = bench.tree()
     cpu = root["cpus/cpu@0"]
     assert root["cpus"].cells("timebase-frequency") == [10_000_000]
-    assert cpu.string("mmu-type") == "riscv,sv39"
+    assert cpu.string("mmu-type") == "riscv,sv48"
     assert cpu.string("riscv,isa") == "rv64imafdc_zicsr_zifencei_sstc"
     assert cpu.string("riscv,isa-base") == "rv64i"
     assert cpu.strings("riscv,isa-extensions") == [*"imafdc", "zicsr", "zifencei", "sstc"]
     assert root["memory@80000000"].cells("reg") == [0, 0x8000_0000, 0, 1 << 20]
-
-
-def test_deeper_page_tables_may_be_offered() -> None:
-    board = Board(
-        Memory(1 << 20),
-        FakeHart(),
-        on_power=lambda action, code: None,
-        terminal=FakeTerminal(),
-        mmu="sv57",
-    )
-    assert unflatten(board.devicetree())["cpus/cpu@0"].string("mmu-type") == "riscv,sv57"
 
 
 def test_what_the_kernel_is_to_know_is_chosen(bench: Bench) -> None:

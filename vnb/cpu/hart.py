@@ -99,6 +99,7 @@ class Hart:
     """
 
     isa = ISA_STRING
+    mmu = "sv57"
 
     def __init__(
         self, memory: Memory, *, engine: EngineName = "llvm", clock: ClockName = "real"

@@ -15,6 +15,7 @@ MACHINE_SOFTWARE = 3
 class Core(Protocol):
     """What the board asks of a hart; the hart itself compares `mtime` with `mtimecmp`."""
 
+    mmu: str  # the deepest page tables that it walks: "sv39", "sv48" or "sv57"
     isa: str  # as the device tree says it: "rv64imafdc_zicsr_…"
     mtimecmp: int
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from vnb.bus import Bus, BusDevice, Line, Property, Region
 from vnb.clock import NANOSECONDS_PER_TICK, TIMEBASE
@@ -16,9 +16,6 @@ from vnb.platform.plic import Plic
 from vnb.platform.rtc import Rtc
 from vnb.platform.syscon import Command, PowerSwitch, Syscon
 from vnb.platform.uart import Chars, Uart
-
-Mmu = Literal["sv39", "sv48", "sv57"]
-"""The deepest page tables that the tree offers; guests take them, and each level costs a step."""
 
 Device = TypeVar("Device")
 
@@ -102,14 +99,12 @@ class Board:
         on_power: PowerSwitch,
         terminal: Chars,
         table: Map = VIRT,
-        mmu: Mmu = "sv39",
         now: Callable[[], int] = time.time_ns,
     ) -> None:
         self.memory = memory
         self.bus = Bus()
         self._table = table
-        self._isa = hart.isa
-        self._mmu = mmu
+        self._isa, self._mmu = hart.isa, hart.mmu
         self._places: dict[int, Place] = {}
         self._slots = iter(table.virtio)
         self.plic = Plic([partial(hart.set_interrupt, line) for line in table.plic.drives])
