@@ -858,22 +858,36 @@ def load_slow(S, w, va, size, extension):
     return 0
 
 
-def load_across(S, va, size, extension, rd):
-    """A load over the end of a page: both pages are checked before anything happens."""
+def both_pages(S, tlb, va, access):
+    """For an access over the end of a page: the host address of va as either page would have it.
+
+    Both pages are checked before anything happens; 0, 0 when it trapped.
+    """
     second = (va | OFFSET) + 1
-    host = host_address(S, S.load_tlb, va, READ)
+    host = host_address(S, tlb, va, access)
     if host >> 63 != 0:
-        return memory_fault(S, host, va)
-    host2 = host_address(S, S.load_tlb, second, READ)
+        memory_fault(S, host, va)
+        return 0, 0
+    host2 = host_address(S, tlb, second, access)
     if host2 >> 63 != 0:
-        return memory_fault(S, host2, second)
+        memory_fault(S, host2, second)
+        return 0, 0
     if host == 0 or host2 == 0:
-        return memory_fault(S, LOAD_ACCESS, va)
-    host2 -= second - va
+        memory_fault(S, access_fault(access), va)
+        return 0, 0
+    return host, host2 - (second - va)
+
+
+def load_across(S, va, size, extension, rd):
+    """A load over the end of a page, byte by byte."""
+    host, host2 = both_pages(S, S.load_tlb, va, READ)
+    if host == 0:
+        return 1
+    first = 4096 - (va & OFFSET)
     value = 0
     k = 0
     while k < size:
-        value |= ld8(select(ltu(va + k, second), host, host2) + k) << (k * 8)
+        value |= ld8(select(ltu(k, first), host, host2) + k) << (k * 8)
         k += 1
     st64(rd, extend(value, size, extension))
     return 0
@@ -895,20 +909,14 @@ def store_slow(S, w, va, size, value):
 
 
 def store_across(S, va, size, value):
-    """A store over the end of a page: both pages are checked before anything happens."""
-    second = (va | OFFSET) + 1
-    host = host_address(S, S.store_tlb, va, WRITE)
-    if host >> 63 != 0:
-        return memory_fault(S, host, va)
-    host2 = host_address(S, S.store_tlb, second, WRITE)
-    if host2 >> 63 != 0:
-        return memory_fault(S, host2, second)
-    if host == 0 or host2 == 0:
-        return memory_fault(S, STORE_ACCESS, va)
-    host2 -= second - va
+    """A store over the end of a page, byte by byte."""
+    host, host2 = both_pages(S, S.store_tlb, va, WRITE)
+    if host == 0:
+        return 1
+    first = 4096 - (va & OFFSET)
     k = 0
     while k < size:
-        st8(select(ltu(va + k, second), host, host2) + k, value >> (k * 8))
+        st8(select(ltu(k, first), host, host2) + k, value >> (k * 8))
         k += 1
     return 0
 

@@ -15,6 +15,7 @@ from vnb.memory import Memory
 
 EngineName = Literal["llvm", "numba", "python"]
 LOAD_ACCESS, STORE_ACCESS = 5, 7
+SIGN_EXTEND, BOX_SINGLE, NOT_A_LOAD = 1, 2, 3  # as source/mmu.py has them
 FETCH = 4
 MASK = (1 << 64) - 1
 NEVER = 1 << 56
@@ -178,9 +179,9 @@ class Hart:
         size = words[SIZE]
         value &= (1 << 8 * size) - 1
         extension = words[EXTENSION]
-        if extension == 1 and value >> (8 * size - 1):
+        if extension == SIGN_EXTEND and value >> (8 * size - 1):
             value |= MASK << 8 * size & MASK
-        elif extension == 2:
+        elif extension == BOX_SINGLE:
             value |= 0xFFFFFFFF_00000000
         words[words[SLOT] >> 8 & 255] = value
         self._complete()
@@ -191,7 +192,8 @@ class Hart:
 
     def access_fault(self) -> None:
         """Finish a LOAD or STORE that no device answered: the guest traps at that instruction."""
-        self.state.fault = 1 + (STORE_ACCESS if self.state.access_extension == 3 else LOAD_ACCESS)
+        stored = self.state.access_extension == NOT_A_LOAD
+        self.state.fault = 1 + (STORE_ACCESS if stored else LOAD_ACCESS)
 
     def flush(self) -> None:
         """Forget every cached translation."""
