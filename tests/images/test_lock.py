@@ -13,6 +13,7 @@ from vnb.images.lock import Lock, Package
 PACKAGES = (
     Package("linux-image-6.12.1-riscv64", "6.12.1-1", "pool/l/linux.deb", 112, "ab" * 32),
     Package("busybox-static", "1:1.37.0-6", "pool/b/busybox.deb", 94, "cd" * 32),
+    Package("opensbi", "1.6-1", "pool/o/opensbi.deb", 20, "ef" * 32),
 )
 LOCK = Lock("trixie", "13.7", "2026-09-12T07:55:41+00:00", "6.12.1-riscv64", PACKAGES)
 
@@ -77,6 +78,8 @@ def test_the_newer_of_the_users_lock_and_the_shipped_one_is_in_force() -> None:
     assert lock.current() == shipped
     lock.write(newer, lock.updated())
     assert lock.current() == newer
+    lock.write(dataclasses.replace(newer, packages=PACKAGES[:2]), lock.updated())
+    assert lock.current() == shipped  # an earlier vnb wrote it, which needed fewer packages
 
 
 def test_a_lock_file_is_json_that_people_can_read(tmp_path: Path) -> None:

@@ -84,11 +84,17 @@ def updated() -> Path:
 
 
 def current() -> Lock:
-    """The lock in force: the user's refreshed one, unless the one that came with vnb is newer."""
+    """The lock in force: the user's refreshed one, unless the one that came with vnb is newer.
+
+    One that an earlier vnb refreshed, which made do with fewer packages, does not count either.
+    """
     shipped = read(SHIPPED)
-    return (
-        max(read(updated()), shipped, key=lambda lock: lock.date) if updated().exists() else shipped
-    )
+    if not updated().exists():
+        return shipped
+    refreshed = read(updated())
+    if len(refreshed.packages) < len(shipped.packages):
+        return shipped
+    return max(refreshed, shipped, key=lambda lock: lock.date)
 
 
 def _text(lock: Lock) -> str:
