@@ -4,6 +4,7 @@ import ctypes
 import hashlib
 import mmap
 import struct
+import sys
 from collections.abc import Callable
 
 from vnb.errors import GuestError, UsageError
@@ -128,7 +129,7 @@ class Memory:
 
     def clear(self) -> None:
         """Zero all of RAM and give its pages back to the host, as a power cycle does."""
-        if hasattr(self._block, "madvise"):
+        if sys.platform == "linux":  # elsewhere the advice may leave the bytes as they are
             self._block.madvise(mmap.MADV_DONTNEED)
         else:
             self.fill(self.base, self.size)
