@@ -11,8 +11,8 @@ from vnb.stats import PERIOD, Counter, Stats
 BINS = 240
 """Points of a curve, at most."""
 
-DIRECTIONS = {"read": "-", "written": "--"}
-"""The counters of a disk that are drawn, and how."""
+DIRECTIONS = {"read": ("-", 0), "written": ("--", 1)}
+"""The counters of a disk that are drawn: their line, and which of the disk's two colours."""
 
 MEGABYTE = 1e6
 
@@ -28,22 +28,28 @@ class Plot(Figure):
 
 def throughput(devices: Mapping[str, Stats]) -> Plot:
     """What each disk read and wrote, in MB/s, over the seconds since the first of it."""
-    drawn = [
-        (f"{name} {counter.name}", f"C{number}", DIRECTIONS[counter.name], counter)
-        for number, (name, stats) in enumerate(devices.items())
+    counters = [
+        (name, counter)
+        for name, stats in devices.items()
         for counter in stats.counters()
         if counter.name in DIRECTIONS and counter.unit == "bytes"
     ]
+    disks = list(dict.fromkeys(name for name, _ in counters))
     figure = Plot(figsize=(8, 3), layout="constrained")
     axes = figure.add_subplot()
     axes.set(title="Block throughput", xlabel="seconds", ylabel="MB/s")
-    edges = _edges([counter for *_, counter in drawn])
-    for label, color, style, counter in drawn:
-        rate = _rate(counter, edges)
+    edges = _edges([counter for _, counter in counters])
+    for name, counter in counters:
+        style, shade = DIRECTIONS[counter.name]
         axes.plot(
-            edges[:-1] - edges[0], rate, style, color=color, label=label, drawstyle="steps-post"
+            edges[:-1] - edges[0],
+            _rate(counter, edges),
+            style,
+            color=f"C{2 * disks.index(name) + shade}",
+            label=f"{name} {counter.name}",
+            drawstyle="steps-post",
         )
-    if drawn:
+    if counters:
         axes.legend(frameon=False)
     else:
         axes.text(0.5, 0.5, "no disk has been used yet", ha="center", transform=axes.transAxes)
