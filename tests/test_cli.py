@@ -154,7 +154,7 @@ def test_update_keeps_what_debian_has_now_for_this_user(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = lock.read(lock.SHIPPED)
-    monkeypatch.setattr(release, "latest", lambda mirror: release.Found(now, "signed"))
+    monkeypatch.setattr(release, "latest", lambda mirror, progress: release.Found(now, "signed"))
     monkeypatch.setattr(lock, "updated", lambda: tmp_path / "debian.lock.json")
     assert main(["images", "update", "--mirror", "http://mirror.test/debian"]) == 0
     assert now.kernel in capsys.readouterr().out

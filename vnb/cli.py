@@ -13,7 +13,7 @@ from vnb.clock import ClockName
 from vnb.config import Console, Device, Disk, DiskMode, Engine
 from vnb.cpu.hart import EngineName, load_engine
 from vnb.errors import UsageError, VnbError
-from vnb.images import build, formats, lock, mirror, release
+from vnb.images import formats, lock
 from vnb.machine import Machine
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
@@ -115,7 +115,7 @@ def list_images() -> None:
 
 def ready(name: str) -> bool:
     """Whether the image can be booted without a download."""
-    return name != "debian" or build.place(lock.current()).is_dir()
+    return images.missing(name) == 0
 
 
 @images_group.command("fetch")
@@ -131,8 +131,7 @@ def fetch(name: str, address: str | None) -> None:
 @click.option("--mirror", "address", metavar="URL", help="A Debian archive to look at.")
 def update(address: str | None) -> None:
     """Look up which packages Debian has now, and build the image from those next time."""
-    found = release.latest(mirror.find(address))
-    lock.write(found.lock, lock.updated())
+    found = images.update(address)
     click.echo(f"Debian {found.lock.release}, kernel {found.lock.kernel} ({found.signature})")
     click.echo(lock.updated())
 

@@ -15,6 +15,17 @@ SLOTS = 0x800
 SLOT_PAGE_BYTES = 0x4040
 PMPADDR0 = 0x540
 NOWHERE = 0x8000000000000000
+INSTRUCTIONS_PER_TICK = 0x20
+EXIT_BUDGET = 0x1
+EXIT_ATTENTION = 0x2
+EXIT_LOAD = 0x3
+EXIT_STORE = 0x4
+EXIT_SBI = 0x5
+EXIT_WFI = 0x6
+ZERO_EXTEND = 0x0
+SIGN_EXTEND = 0x1
+BOX_SINGLE = 0x2
+NOT_A_LOAD = 0x3
 ALIGNED_1 = -0x1000
 ALIGNED_2 = -0xfff
 ALIGNED_4 = -0xffd
@@ -255,14 +266,6 @@ FCVT_D_S = 229
 
 # from source/trap.py ------------------------------------------------------------------------
 
-# exits, numbered as ExitKind
-EXIT_BUDGET = 1
-EXIT_ATTENTION = 2
-EXIT_LOAD = 3
-EXIT_STORE = 4
-EXIT_SBI = 5
-EXIT_WFI = 6
-
 # mstatus fields [priv 3.1.6]
 SIE = 1 << 1
 MIE = 1 << 3
@@ -302,7 +305,6 @@ STORE_PAGE = 15
 INTERRUPT = 1 << 63
 STCE = 1 << 63
 NEVER = 1 << 56
-INSTRUCTIONS_PER_TICK = 32
 
 
 def trap(S, cause, value, pc):
@@ -610,11 +612,6 @@ EMPTY = ~0
 FAULT = 1 << 63
 UPPER_HALF = 0x955  # keeps a kernel's superpages, which begin at 0, from those of programs
 
-# what a load does with the value it read
-ZERO_EXTEND = 0
-SIGN_EXTEND = 1
-BOX_SINGLE = 2
-NOT_A_LOAD = 3
 BOX = 0xFFFFFFFF00000000  # a single fills the upper half of its register with ones [unpriv 21.2]
 
 

@@ -161,7 +161,6 @@ EMIT: dict[str, Emit] = {
     "sqrtd": _on_doubles(_sqrt(F64)),
     "fmad": _on_doubles(lambda b, x, y, z: b.fma(x, y, z)),
     "adds": _on_singles(lambda b, x, y: b.fadd(x, y)),
-    "subs": _on_singles(lambda b, x, y: b.fsub(x, y)),
     "muls": _on_singles(lambda b, x, y: b.fmul(x, y)),
     "divs": _on_singles(lambda b, x, y: b.fdiv(x, y)),
     "sqrts": _on_singles(_sqrt(F32)),

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 from textwrap import dedent, indent
 
+from vnb.clock import INSTRUCTIONS_PER_TICK
 from vnb.cpu import csr, isa, state
+from vnb.cpu.hart import ExitKind
 from vnb.cpu.isa import COMPRESSED_ROWS, FLOAT_ROWS, ROWS, CompressedRow, Row
 
 ROOM = Path(__file__).parent
@@ -15,6 +17,8 @@ SOURCES = (
 
 SPECIAL = ("UNDECODED", "INVALID", "PAGE_END", "ACROSS")
 """Operations of slots that hold no instruction."""
+
+EXTENSIONS = ("ZERO_EXTEND", "SIGN_EXTEND", "BOX_SINGLE", "NOT_A_LOAD")
 
 ATOMIC, SYSTEM = ("lr", "sc", "amo"), ("csr", "system")
 
@@ -394,6 +398,9 @@ def _constants() -> str:
         "SLOT_PAGE_BYTES": state.SLOT_PAGE_BYTES,
         "PMPADDR0": state.OFFSETS["pmpaddr0"],
         "NOWHERE": 1 << 63,
+        "INSTRUCTIONS_PER_TICK": INSTRUCTIONS_PER_TICK,
+        **{f"EXIT_{kind.name}": int(kind) for kind in ExitKind},
+        **{name: getattr(state, name) for name in EXTENSIONS},
         **{f"ALIGNED_{size}": ~(0xFFF ^ (size - 1)) for size in (1, 2, 4, 8)},
     }
     text = "# layout\n" + "".join(f"{name} = {value:#x}\n" for name, value in layout.items())

@@ -9,13 +9,22 @@ from typing import Literal, get_args
 from vnb.clock import INSTRUCTIONS_PER_TICK, NANOSECONDS_PER_TICK, ClockName
 from vnb.cpu.csr import NUMBERS
 from vnb.cpu.isa import ISA_STRING
-from vnb.cpu.state import DECODED_PAGES, F0, OFFSETS, TLB_BYTES, TLBS, State
+from vnb.cpu.state import (
+    BOX_SINGLE,
+    DECODED_PAGES,
+    F0,
+    NOT_A_LOAD,
+    OFFSETS,
+    SIGN_EXTEND,
+    TLB_BYTES,
+    TLBS,
+    State,
+)
 from vnb.errors import UsageError
 from vnb.memory import Memory
 
 EngineName = Literal["llvm", "numba", "python"]
 LOAD_ACCESS, STORE_ACCESS = 5, 7
-SIGN_EXTEND, BOX_SINGLE, NOT_A_LOAD = 1, 2, 3  # as source/mmu.py has them
 FETCH = 4
 MASK = (1 << 64) - 1
 NEVER = 1 << 56

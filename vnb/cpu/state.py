@@ -26,7 +26,7 @@ access_address  LOAD, STORE: physical address of the device access
 access_size     LOAD, STORE: bytes
 access_virtual  LOAD, STORE: virtual address of it
 access_value    STORE: the value
-access_extension what becomes of a loaded value, or NOT_A_LOAD (source/mmu.py)
+access_extension what becomes of a loaded value, or NOT_A_LOAD
 access_slot     LOAD, STORE: the decoded instruction that waits
 fault           cause + 1 of an access fault that the bus found, taken at the next entry
 virtual         1: mtime counts instructions; 0: it follows the host's clock
@@ -143,6 +143,10 @@ SLOT_PAGE_BYTES = (SLOTS + 8) * 8
 """A decoded page: its slots, a sentinel that ends the page, and a count of stores into it."""
 DECODED_PAGES = 4096
 """Decoded pages kept: 64 MiB when all are in use; then the pool starts anew."""
+
+
+ZERO_EXTEND, SIGN_EXTEND, BOX_SINGLE, NOT_A_LOAD = range(4)
+"""What becomes of the value that a LOAD waits for."""
 
 
 class State:

@@ -236,10 +236,6 @@ def adds(x: int, y: int) -> int:
     return _boxed(lambda: single(x) + single(y))
 
 
-def subs(x: int, y: int) -> int:
-    return _boxed(lambda: single(x) - single(y))
-
-
 def muls(x: int, y: int) -> int:
     return _boxed(lambda: single(x) * single(y))
 

@@ -22,11 +22,6 @@ EMPTY = ~0
 FAULT = 1 << 63
 UPPER_HALF = 0x955  # keeps a kernel's superpages, which begin at 0, from those of programs
 
-# what a load does with the value it read
-ZERO_EXTEND = 0
-SIGN_EXTEND = 1
-BOX_SINGLE = 2
-NOT_A_LOAD = 3
 BOX = 0xFFFFFFFF00000000  # a single fills the upper half of its register with ones [unpriv 21.2]
 
 

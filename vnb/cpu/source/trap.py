@@ -1,13 +1,5 @@
 """Traps, interrupts, guest time, and the event that ends a stretch of instructions."""
 
-# exits, numbered as ExitKind
-EXIT_BUDGET = 1
-EXIT_ATTENTION = 2
-EXIT_LOAD = 3
-EXIT_STORE = 4
-EXIT_SBI = 5
-EXIT_WFI = 6
-
 # mstatus fields [priv 3.1.6]
 SIE = 1 << 1
 MIE = 1 << 3
@@ -47,7 +39,6 @@ STORE_PAGE = 15
 INTERRUPT = 1 << 63
 STCE = 1 << 63
 NEVER = 1 << 56
-INSTRUCTIONS_PER_TICK = 32
 
 
 def trap(S, cause, value, pc):
