@@ -19,6 +19,7 @@ ALLOWED = {
     "clock": "real",
     "engine": "auto",
     "seed": None,
+    "transport": "mmio",
 }
 
 
@@ -49,9 +50,11 @@ def test_a_size_in_words_is_read_as_the_same_size(count: int) -> None:
         ("devices", "disk.img", "[Console(), Disk(…)]"),
         ("devices", Console(), "[Console(), Disk(…)]"),
         ("devices", [Console], "with brackets"),
-        ("devices", [None], "Console or Disk"),
+        ("devices", [None], "no device such as Console()"),
         ("devices", [Console(), Console()], "one Console"),
         ("devices", [Disk(size="1M")] * 9, "8 slots"),
+        ("devices", [Disk(size="1M", transport="pci")] * 32, "31 slots"),
+        ("transport", "usb", "'mmio', 'pci'"),
         ("append", 5, "command line"),
         ("append", "a\0b", "command line"),
         ("board", "pc", "'virt'"),
@@ -137,6 +140,31 @@ def test_two_machines_cannot_write_one_disk_but_may_both_read_it(tmp_path: Path)
     third = Machine(devices=[Disk(path, mode="ro")])
     second.close()
     third.close()
+
+
+def test_disks_are_named_in_the_order_in_which_linux_finds_them() -> None:
+    """It looks at PCI first."""
+    wanted = [Disk(size="1M"), Disk(size="2M", transport="pci"), Disk(size="3M")]
+    config = check(**{**ALLOWED, "devices": wanted})
+    assert config.names == ("vdb", "vda", "vdc")
+    assert [config.carrier(part) for part in wanted] == ["mmio", "pci", "mmio"]
+    assert check(**{**ALLOWED, "devices": wanted, "transport": "pci"}).names == (
+        "vda",
+        "vdb",
+        "vdc",
+    )
+
+
+def test_the_names_of_disks_go_on_after_z() -> None:
+    assert [Disk(size="1M").name(index) for index in (0, 25, 26, 27, 701, 702)] == [
+        *("vda", "vdz", "vdaa"),
+        *("vdab", "vdzz", "vdaaa"),
+    ]
+
+
+def test_a_transport_that_is_none_is_refused_where_it_is_written() -> None:
+    with pytest.raises(UsageError, match="transport='usb': transport is one of 'mmio', 'pci'"):
+        Disk(size="1M", transport="usb")  # type: ignore[arg-type]
 
 
 def test_devices_say_what_they_are() -> None:

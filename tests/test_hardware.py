@@ -1,9 +1,14 @@
 """What a machine is put together from: lines that share a terminal, disks that outlive a reset."""
 
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from vnb import images
-from vnb.config import check
-from vnb.hardware import Backends, Hardware, Line, choose
+from vnb.config import Disk, check
+from vnb.hardware import Backends, Hardware, Line, Watch, choose
 from vnb.host.chars import Terminal
+from vnb.virtio import Console, Port
 
 
 class Wiring:
@@ -59,8 +64,8 @@ def test_both_lines_print_to_the_terminal() -> None:
 
 
 def labos_hardware() -> Hardware:
-    config = check(images.labos(), "4M", None, "", "virt", None, "real", "llvm", None)
-    return Hardware(config, Backends(config))
+    config = check(images.labos(), "4M")
+    return Hardware(config, Backends(config), post=lambda function: None)
 
 
 def test_a_guest_with_an_interrupt_that_polling_raised_does_not_sleep() -> None:
@@ -69,6 +74,53 @@ def test_a_guest_with_an_interrupt_that_polling_raised_does_not_sleep() -> None:
     assert hardware.nap() is None
     hart.set_interrupt(11, True)
     assert hardware.nap() == 0
+
+
+class Watched(Console):
+    """A device that counts how often it looked at its backend."""
+
+    looks = 0
+
+    def poll(self) -> None:
+        self.looks += 1
+
+
+def test_a_backend_that_changes_often_has_its_device_look_once() -> None:
+    posted: deque[Callable[[], object]] = deque()
+    device = Watched([Port(Terminal())])
+    changed = Watch(device, posted.append)
+    for _ in range(3):
+        changed()
+    assert len(posted) == 1
+    posted.popleft()()
+    assert device.looks == 1
+    changed()
+    assert len(posted) == 1, "what changes after a look needs another one"
+
+
+def test_a_device_taken_out_reaches_for_memory_no_more() -> None:
+    posted: deque[Callable[[], object]] = deque()
+    config = check(images.labos(), "4M", [Disk(size="1M")])
+    hardware = Hardware(config, Backends(config), posted.append)
+    device = hardware.devices["vda"]
+    done: list[int] = []
+    finish = device.from_thread(done.append)
+    hardware.close()
+    finish(1)
+    posted.popleft()()
+    assert done == []
+
+
+def test_what_devices_want_on_the_command_line_is_there() -> None:
+    @dataclass(frozen=True)
+    class Talkative(Disk):
+        def append(self, name: str) -> str:
+            return f"hello={name}"
+
+    config = check(images.labos(), "4M", [Talkative(size="1M")], append="first")
+    hardware = Hardware(config, Backends(config), post=lambda function: None)
+    memory = hardware.memory
+    assert b"first hello=vda\0" in memory.read(memory.base, memory.size)
 
 
 def test_every_virtio_slot_answers_and_those_without_a_device_say_so() -> None:

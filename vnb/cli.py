@@ -10,7 +10,7 @@ import click
 
 from vnb import __version__, doctor, images
 from vnb.clock import ClockName
-from vnb.config import Console, Device, Disk, DiskMode, Engine
+from vnb.config import Console, Disk, DiskMode, Engine, Part
 from vnb.cpu.hart import EngineName, load_engine
 from vnb.errors import UsageError, VnbError
 from vnb.images import formats, lock
@@ -65,7 +65,7 @@ def run(
     from vnb.attach import Attachment, window
 
     console = Console(*window())
-    devices: list[Device] = [console, *map(disk, disks)]
+    devices: list[Part] = [console, *map(disk, disks)]
     chosen = chosen_image(image, kernel, initrd, bios)
     entry = images.opensbi() if firmware == "opensbi" else firmware
     machine = Machine(chosen, memory, devices, append, firmware=entry, clock=clock, engine=engine)

@@ -5,29 +5,25 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from vnb import boot, virtio
 from vnb.agent import OUTPUT, PORT
 from vnb.clock import NANOSECONDS_PER_TICK, TIMEBASE
-from vnb.config import Config, Console, Disk
+from vnb.config import Config, Console, Transport
 from vnb.cpu.hart import Hart
 from vnb.firmware import Sbi
-from vnb.host.block import Block
 from vnb.host.chars import Terminal
 from vnb.memory import Memory
 from vnb.platform.board import Board
 from vnb.virtio import EmptySlot, MmioTransport, Port
+from vnb.virtio.device import Post
 
 VIRTUAL_EPOCH = 1_767_225_600 * 10**9
 """Nanoseconds since 1970 at power-on under the virtual clock: the first of January 2026."""
 
 ENTROPY = 32
 """Bytes with which the guest's kernel seeds its random numbers."""
-
-DISK_NAMES = ("vda", "vdb", "vdc", "vdd", "vde", "vdf", "vdg", "vdh")
-"""As Linux will call them; they also answer for the disks' serial numbers."""
 
 SUPERVISOR = 1
 """The privilege in which a kernel is entered; firmware and programs of their own begin in 3."""
@@ -51,19 +47,21 @@ def change_power(action: str, code: int) -> NoReturn:
 
 
 class Backends:
-    """What outlives a power cycle: the terminals, and the disks, open until `close()`."""
+    """What outlives a power cycle: the terminals, and what is behind each device, until closed."""
 
     def __init__(self, config: Config) -> None:
         self.terminal = Terminal()
         self.agent = Terminal(scrollback=OUTPUT)
         consoles = [device for device in config.devices if isinstance(device, Console)]
         self.size = (consoles[0].columns, consoles[0].rows) if consoles else (80, 25)
-        self.disks: list[Block] = []  # in the order of the devices
+        self.by_name: dict[str, Any] = {}
         with ExitStack() as opened:
-            for device in config.devices:
-                if isinstance(device, Disk):
-                    self.disks.append(device.open())
-                    opened.callback(self.disks[-1].close)
+            for name, device in zip(config.names, config.devices, strict=True):
+                if isinstance(device, Console):
+                    continue
+                self.by_name[name] = backend = device.open()
+                if hasattr(backend, "close"):
+                    opened.callback(backend.close)
             self._opened = opened.pop_all()
         self._begin = 0
 
@@ -76,7 +74,7 @@ class Backends:
         return self.terminal.since(max(self._begin, self.terminal.total - LAST_WORDS))[0]
 
     def close(self) -> None:
-        """Let go of the disks."""
+        """Let go of the disks, networks and whatever else is behind a device."""
         self._opened.close()
 
 
@@ -112,10 +110,34 @@ def choose(lines: Sequence[Line]) -> None:
         line.chosen = line is chosen
 
 
-class Hardware:
-    """Memory, hart, board and devices with the image in place, ready to run."""
+class Watch:
+    """Has `device` look at its backend, on the machine's thread, after the backend changed.
 
-    def __init__(self, config: Config, backends: Backends) -> None:
+    However often it changes before the device looks, the device looks once.
+    """
+
+    def __init__(self, device: virtio.Device, post: Post) -> None:
+        self._device = device
+        self._post = post
+        self._posted = False
+
+    def __call__(self) -> None:
+        if not self._posted:
+            self._posted = True
+            self._post(self._look)
+
+    def _look(self) -> None:
+        self._posted = False  # first: what changes from here on is another look
+        self._device.poll()
+
+
+class Hardware:
+    """Memory, hart, board and devices with the image in place, ready to run.
+
+    `post` has a function run on the machine's thread; any thread may call it.
+    """
+
+    def __init__(self, config: Config, backends: Backends, post: Post) -> None:
         self._virtual = config.clock == "virtual"
         self.memory = Memory(config.memory)
         self.hart = Hart(self.memory, engine=config.engine, clock=config.clock)
@@ -129,14 +151,18 @@ class Hardware:
         )
         self.console: virtio.Console | None = None
         self.devices: dict[str, virtio.Device] = {}
-        disks = iter(zip(DISK_NAMES, backends.disks, strict=False))
-        for device in config.devices:
-            match device:
-                case Console():
-                    self._attach("console", self._console(config, backends))
-                case Disk():
-                    name, backend = next(disks)
-                    self._attach(name, virtio.Block(backend, serial=name))
+        self._post = post
+        self._seed = 0 if config.seed is None and self._virtual else config.seed
+        for name, part in zip(config.names, config.devices, strict=True):
+            device: virtio.Device
+            if isinstance(part, Console):
+                device = self._console(config, backends)
+            else:
+                backend = backends.by_name[name]
+                device = part.device(backend, name, self._random(name))
+                if hasattr(backend, "on_change"):
+                    backend.on_change = Watch(device, post)
+            self._attach(name, device, config.carrier(part))
         self.board.fill_slots(EmptySlot())
         self.sbi = Sbi(self.hart, self.memory, self.board.uart, change_power)
         self._hand_over(config)
@@ -167,7 +193,9 @@ class Hardware:
             self.console.resize(columns, rows)
 
     def close(self) -> None:
-        """Give the guest's memory back to the host."""
+        """Give the guest's memory back to the host, once no device reaches for it any more."""
+        for device in self.devices.values():
+            device.reset()
         self.memory.clear()
 
     def _console(self, config: Config, backends: Backends) -> virtio.Console:
@@ -179,22 +207,27 @@ class Hardware:
         self._lines.append(line)
         return console
 
-    def _attach(self, name: str, device: virtio.Device) -> None:
+    def _attach(self, name: str, device: virtio.Device, transport: Transport) -> None:
         device.stats.owner = name
         self.devices[name] = device
-        self.board.attach_virtio(partial(MmioTransport, device, self.memory))
+        self.board.attach_virtio(lambda line: MmioTransport(device, self.memory, line, self._post))
+
+    def _random(self, purpose: str) -> Callable[[int], bytes]:
+        """Where random bytes for this purpose come from: the host, or a stream of the seed."""
+        if self._seed is None:
+            return os.urandom
+        return random.Random(f"{self._seed} {purpose}").randbytes
 
     def _hand_over(self, config: Config) -> None:
         """Load the image, and enter it as firmware does, or the firmware instead."""
-        seed = 0 if config.seed is None and self._virtual else config.seed
-        entropy = os.urandom(ENTROPY) if seed is None else random.Random(seed).randbytes(ENTROPY)
+        words = (part.append(name) for name, part in zip(config.names, config.devices, strict=True))
         entry = boot.place(
             config.image,
             self.memory,
             self.board,
-            append=config.append,
+            append=" ".join(filter(None, (config.append, *words))),
             firmware=config.firmware,
-            seed=entropy,
+            seed=self._random("kernel")(ENTROPY),
         )
         self.hart.reset(entry.pc, mode=entry.mode, a0=entry.a0, a1=entry.a1, a2=entry.a2)
         if entry.mode == SUPERVISOR:

@@ -1,17 +1,17 @@
 """A computer for a cell: what it is made of, its power button, its console and its shell."""
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
-from types import TracebackType
-from typing import Self, TypeVar
+from types import MappingProxyType, TracebackType
+from typing import Any, Self, TypeVar
 
 from vnb import images
 from vnb.agent import Agent, Result
 from vnb.aio import Aio
 from vnb.bus import Bus
 from vnb.clock import ClockName
-from vnb.config import Console, Device, Engine, check, in_words
+from vnb.config import Console, Engine, Part, Transport, check, in_words
 from vnb.console import ConsoleSession
 from vnb.cpu.hart import Hart
 from vnb.errors import UsageError
@@ -32,10 +32,11 @@ class Machine:
     """A RISC-V computer that runs in a background thread of this process.
 
     `image` is what it boots (default: the embedded `images.labos()`), `memory` its RAM ("256M",
-    "1G" or bytes), `devices` a list of Console() and Disk(…), `append` more of the kernel's
+    "1G" or bytes), `devices` a list such as [Console(), Disk(…)], `append` more of the kernel's
     command line, `firmware` a firmware image to run instead of the built-in SBI. With
     `clock="virtual"` time is counted in instructions, so that two runs are the same; `seed` is
     where the guest's randomness starts. `engine` is "llvm", "numba", "python" or "auto".
+    `transport` carries the devices that do not say otherwise: "mmio" or "pci".
 
     UsageError names the argument that is wrong; HostError says what the host refused. As a
     context manager it starts, and is closed at the end; so is one that nobody refers to.
@@ -45,17 +46,20 @@ class Machine:
         self,
         image: images.Image | None = None,
         memory: int | str = "256M",
-        devices: Sequence[Device] | None = None,
+        devices: Sequence[Part] | None = None,
         append: str = "",
         board: str = "virt",
         firmware: str | PathLike[str] | None = None,
         clock: ClockName = "real",
         engine: Engine = "auto",
         seed: int | None = None,
+        transport: Transport = "mmio",
     ) -> None:
         if image is None:
             image = images.labos()
-        config = check(image, memory, devices, append, board, firmware, clock, engine, seed)
+        config = check(
+            image, memory, devices, append, board, firmware, clock, engine, seed, transport
+        )
         backends = Backends(config)
         bell = Bell()
         # No closure from here on may hold `self`: a machine that nobody refers to must end.
@@ -64,7 +68,7 @@ class Machine:
         def build() -> Hardware:
             agent.restart()
             backends.mark()
-            return Hardware(config, backends)
+            return Hardware(config, backends, loop.post)
 
         loop = Loop(build, backends.close, bell)
         for terminal in (backends.terminal, backends.agent):
@@ -78,6 +82,8 @@ class Machine:
             loop.call(lambda: loop.hardware.resize(columns, rows))
 
         self.console = ConsoleSession(backends.terminal, bell, loop.ended, resize)
+        self.devices: Mapping[str, Any] = MappingProxyType(backends.by_name)
+        """What is behind each device, by the name that the guest has for it: `devices["vda"]`."""
         self._agent = agent
         self._bell = bell
         self._loop = loop

@@ -158,7 +158,7 @@ def test_a_malformed_ring_harms_nobody(name: str, queue: int) -> None:
     dice = random.Random(SEED)
     memory = Memory(SIZE, BASE)
     device: Device = Block(Disk(64 * 512)) if name == "block" else console()
-    device.connect(memory, lambda queue: None)
+    device.connect(memory, lambda queue: None, lambda function: None)
     broken = served = 0
     for number in range(CASES):
         case(dice, memory)

@@ -5,7 +5,8 @@
 """
 
 import struct
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from vnb.memory import Memory
@@ -16,6 +17,7 @@ from vnb.virtio.device import (
     FEATURES_OK,
     VERSION_1,
     Device,
+    Post,
 )
 from vnb.virtio.mmio import MmioTransport
 
@@ -33,10 +35,10 @@ BUFFERS = 0x20_0000  # and to where buffers are cut off, one after another
 class Mmio:
     """The registers of a device behind the MMIO transport."""
 
-    def __init__(self, device: Device, memory: Memory) -> None:
+    def __init__(self, device: Device, memory: Memory, post: Post) -> None:
         self.line = False
         self.device = device
-        self.registers = MmioTransport(device, memory, self._set_line)
+        self.registers = MmioTransport(device, memory, self._set_line, post)
 
     def _set_line(self, level: bool) -> None:
         self.line = level
@@ -189,9 +191,15 @@ class Driver:
     def __init__(self, device: Device, transport: Any = Mmio, memory: Memory | None = None) -> None:
         self.memory = memory or Memory(RAM)
         self.device = device
-        self.port = transport(device, self.memory)
+        self.posted: deque[Callable[[], object]] = deque()
+        self.port = transport(device, self.memory, self.posted.append)
         self.rings: dict[int, Ring] = {}
         self._next_buffer = self.memory.base + BUFFERS
+
+    def settle(self) -> None:
+        """Do what was posted to the machine's thread, which this one plays."""
+        while self.posted:
+            self.posted.popleft()()
 
     def buffer(self, content: bytes | int) -> int:
         """The address of fresh RAM that holds `content`, or so many bytes of 0xAA."""

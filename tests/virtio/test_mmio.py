@@ -197,5 +197,5 @@ def test_the_transport_needs_nothing_of_a_device_but_its_own_methods() -> None:
     """A device never knows its transport, so several kinds can carry it."""
     lines: list[Callable[[bool], None]] = []
     device = Picky()
-    MmioTransport(device, Memory(1 << 16), lines.append)  # type: ignore[arg-type]
+    MmioTransport(device, Memory(1 << 16), lines.append, print)  # type: ignore[arg-type]
     assert not any(isinstance(value, MmioTransport) for value in vars(device).values())

@@ -30,6 +30,9 @@ FEATURE_WORDS = 4
 Signal = Callable[[int | None], None]
 """Raises an interrupt: for the queue of this number, or for a config change if None."""
 
+Post = Callable[[Callable[[], object]], None]
+"""Has a function run on the machine's thread soon; any thread may call it."""
+
 Field = Literal["size", "desc", "avail", "used", "ready"]
 
 
@@ -56,15 +59,18 @@ class Device:
         self.accepted = 0
         self.status = 0
         self._queues: dict[int, Queue] = {}  # the active ones; empty unless the device is live
+        self._life = 0  # counts how often the driver went away
         self._memory: Memory | None = None
         self._signal: Signal = lambda queue: None
+        self._post: Post = lambda function: None
 
     # What a transport uses.
 
-    def connect(self, memory: Memory, signal: Signal) -> None:
+    def connect(self, memory: Memory, signal: Signal, post: Post) -> None:
         """Put the device behind a transport; its buffers lie in `memory`."""
         self._memory = memory
         self._signal = signal
+        self._post = post
 
     def accept_features(self, word: int, value: int) -> None:
         """The driver wants these 32 of the bits, until it sets FEATURES_OK."""
@@ -123,6 +129,9 @@ class Device:
         """The driver writes config space; nothing of it is writable unless a device says so."""
         self.refuse(f"config space written at {offset:#x}")
 
+    def poll(self) -> None:
+        """Something changed on the host's side of the device: look what it is."""
+
     def reset(self) -> None:
         """Back to the state of power-on: no features, no queues, no interrupts to come."""
         self._stop()
@@ -164,6 +173,23 @@ class Device:
             if queue.wants_interrupt():
                 self.stats.add("interrupts")
                 self._signal(index)
+
+    def from_thread(self, work: Callable[P, Any]) -> Callable[P, None]:
+        """A function for any thread to call, which has `run` do `work` on the machine's thread.
+
+        It does nothing once the driver that is there now has gone away: the chains that `work`
+        was to finish are then no longer the device's.
+        """
+        life = self._life
+
+        def call(*args: P.args, **kwargs: P.kwargs) -> None:
+            def finish() -> None:
+                if life == self._life:
+                    self.run(work, *args, **kwargs)
+
+            self._post(finish)
+
+        return call
 
     def change_config(self, config: bytes) -> None:
         """Replace the config space, and tell a driver that is there."""
@@ -222,6 +248,7 @@ class Device:
         self.activate()
 
     def _stop(self) -> None:
+        self._life += 1
         self._queues = {}
         self.deactivate()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from vnb.bus import Line, Property
 from vnb.memory import Memory
-from vnb.virtio.device import Device, Field
+from vnb.virtio.device import Device, Field, Post
 from vnb.virtio.queue import QueueConfig
 
 SIZE = 0x1000
@@ -25,14 +25,14 @@ NO_QUEUE = QueueConfig(0)
 class MmioTransport:
     """The registers of one device, at any place on the bus, with one interrupt line."""
 
-    def __init__(self, device: Device, memory: Memory, line: Line) -> None:
+    def __init__(self, device: Device, memory: Memory, line: Line, post: Post) -> None:
         self.device = device
         self._line = line
         self._interrupts = 0
         self._device_features_sel = 0
         self._driver_features_sel = 0
         self._queue_sel = 0
-        device.connect(memory, self._signal)
+        device.connect(memory, self._signal, post)
         self._readers: dict[int, Callable[[], int]] = {
             0x000: lambda: MAGIC,
             0x004: lambda: VERSION,

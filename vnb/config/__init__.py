@@ -1,0 +1,22 @@
+"""What a cell asks for: the arguments of a machine and its devices, checked before any exists."""
+
+from vnb.config.console import Console
+from vnb.config.disk import Disk, DiskMode
+from vnb.config.machine import Config, Engine, check, host_memory
+from vnb.config.part import Part, Random, Transport
+from vnb.config.words import in_words, size_in_bytes
+
+__all__ = [
+    "Config",
+    "Console",
+    "Disk",
+    "DiskMode",
+    "Engine",
+    "Part",
+    "Random",
+    "Transport",
+    "check",
+    "host_memory",
+    "in_words",
+    "size_in_bytes",
+]
