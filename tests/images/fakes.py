@@ -8,9 +8,10 @@ import lzma
 import struct
 import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import zstandard
@@ -32,12 +33,20 @@ OPENSBI = "usr/lib/riscv64-linux-gnu/opensbi/generic"
 # Packages
 
 
-def deb(files: dict[str, bytes], compression: str = ".xz") -> bytes:
-    """A Debian package with those files."""
+class Hard(str):
+    """The path of a file that another name is a hard link to."""
+
+
+def deb(
+    files: dict[str, bytes],
+    compression: str = ".xz",
+    links: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
+    """A Debian package with those files, and links by what they lead to."""
     members = {
         "debian-binary": b"2.0\n",
-        "control.tar.xz": lzma.compress(tar({"control": b"Package: fake\n"})),
-        f"data.tar{compression}": COMPRESSIONS[compression](tar(files)),
+        "control.tar.xz": lzma.compress(tar({"control": b"Package: fake\n"}, {})),
+        f"data.tar{compression}": COMPRESSIONS[compression](tar(files, links)),
     }
     return b"!<arch>\n" + b"".join(
         f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n".encode()
@@ -47,23 +56,28 @@ def deb(files: dict[str, bytes], compression: str = ".xz") -> bytes:
     )
 
 
-def tar(files: dict[str, bytes]) -> bytes:
-    """Files, below the directory and the link that a real package has as well."""
+def tar(files: dict[str, bytes], links: Mapping[str, str]) -> bytes:
+    """Files and links, below the directories that a real package has as well."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
-        archive.addfile(_member("./usr", tarfile.DIRTYPE))
-        archive.addfile(_member("./usr/link", tarfile.SYMTYPE))
+        archive.addfile(_member("./", tarfile.DIRTYPE))
+        archive.addfile(_member("./usr/", tarfile.DIRTYPE))
         for path, content in files.items():
             member = _member(f"./{path}", tarfile.REGTYPE)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
+        for path, target in links.items():
+            hard = isinstance(target, Hard)
+            member = _member(f"./{path}", tarfile.LNKTYPE if hard else tarfile.SYMTYPE)
+            member.linkname = f"./{target}" if hard else target
+            archive.addfile(member)
     return stream.getvalue()
 
 
 def _member(name: str, kind: bytes) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.type = kind
-    member.linkname = "target" if kind == tarfile.SYMTYPE else ""
+    member.mode = 0o755
     return member
 
 
@@ -117,8 +131,11 @@ class Archive:
     """Files by their path in the archive, and what of it a lock would say."""
 
     files: dict[str, bytes] = field(default_factory=dict)
+    fields: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def add(self, name: str, content: bytes, version: str = "1.0") -> Package:
+    def add(self, name: str, content: bytes, version: str = "1.0", **fields: str) -> Package:
+        """Adds a package; fields: what more the archive's list says of it, as Depends="libc6"."""
+        self.fields[name] = fields
         path = f"pool/main/{name}_{version}_riscv64.deb"
         self.files[path] = content
         digest = hashlib.sha256(content).hexdigest()
@@ -126,10 +143,10 @@ class Archive:
 
     def publish(self, packages: list[Package], **changes: str) -> None:
         """The lists of an archive with those packages and the kernel's meta-package."""
-        meta = Package("linux-image-riscv64", "1", "pool/main/meta.deb", 1, "0" * 64)
+        meta = self.add("linux-image-riscv64", b"", Depends=f"linux-image-{KERNEL} (= 1.0)")
         index = "\n".join(
             f"Package: {package.name}\nVersion: {package.version}\nDescription: one\n of many\n"
-            + (f"Depends: linux-image-{KERNEL} (= 1.0)\n" if package is meta else "")
+            + "".join(f"{name}: {told}\n" for name, told in self.fields[package.name].items())
             + f"Filename: {package.path}\nSize: {package.size}\nSHA256: {package.sha256}\n"
             for package in [meta, *packages]
         )

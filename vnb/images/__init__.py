@@ -1,7 +1,7 @@
 """Guests to boot pass through here: named ones, and kernels and programs of your own."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,17 +31,28 @@ __all__ = [
 ]
 
 
-def debian(mirror: str | None = None, *, progress: bool = True) -> Image:
+def debian(
+    mirror: str | None = None,
+    *,
+    packages: Iterable[str] = (),
+    lock: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> Image:
     """Debian GNU/Linux trixie with a shell on its console and an agent for commands.
 
     Built on first use from Debian's own packages, which come from mirror (the address of a
     Debian archive), else from VNB_DEBIAN_MIRROR, else from the host's own apt sources, and stay
-    in the user's cache. progress: show bars. Raises UsageError where no mirror is known, and
-    HostError where a package cannot be had or the disk is full.
-    """
-    from vnb.images import build, lock
+    in the user's cache. packages: names of more packages, which are unpacked into the guest with
+    all that they depend on, as `packages=("e2fsprogs",)`; their scripts are not run. lock: a file
+    that says exactly which packages; where it is not there yet it is written. progress: show bars.
 
-    directory = build.built(lock.current(), mirror, progress=progress)
+    Raises UsageError where no mirror is known, Debian has no package of such a name or the lock
+    does not name it, and HostError where a package cannot be had or the disk is full.
+    """
+    from vnb.images import build, depends
+
+    chosen = depends.chosen(packages, lock, mirror, progress)
+    directory = build.built(chosen, mirror, progress=progress)
     return Image(
         name="debian",
         kind="linux",
@@ -50,7 +61,7 @@ def debian(mirror: str | None = None, *, progress: bool = True) -> Image:
         append=build.APPEND,
         agent=True,
         description=description("debian"),
-        least_memory=build.LEAST_MEMORY,
+        least_memory=build.least_memory(directory),
     )
 
 

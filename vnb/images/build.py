@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -20,14 +21,14 @@ from vnb.images.lock import Lock, Package
 # jitter makes noise (random numbers do not need it: the device tree brings a seed).
 APPEND = "initcall_blacklist=jent_mod_init cryptomgr.notests"
 
-# The kernel, its first files twice (as they come and as they are unpacked), and some to work in.
-LEAST_MEMORY = 160 << 20
+_KERNEL_MEMORY = 120 << 20  # for the kernel, and some to work in
 
 _KERNEL = re.compile(r"boot/vmlinux-.*|(?:usr/)?lib/modules/[^/]+/kernel/.*\.ko(?:\.xz)?")
 _MODULE = re.compile(r"(?:usr/)?lib/modules/[^/]+/(kernel/.*)")  # the path below its version
 _FIRMWARE = re.compile(r"usr/lib/riscv64-linux-gnu/opensbi/generic/fw_(dynamic|jump)\.(bin|elf)")
 _BUSYBOX = re.compile(r"(?:usr/)?bin/busybox")
-_MAKERS = ("build.py", "cpio.py", "initramfs.py", "modules.py")
+_READ = re.compile(r"(?!usr/share/(doc|doc-base|info|lintian|locale|man)(/|$)).*")
+_MAKERS = ("build.py", "cpio.py", "deb.py", "initramfs.py", "modules.py")
 
 
 def place(chosen: Lock) -> Path:
@@ -69,6 +70,11 @@ def built(chosen: Lock, mirror: str | None = None, *, progress: bool = True) -> 
     return directory
 
 
+def least_memory(directory: Path) -> int:
+    """Bytes of RAM for the image there: its first files come, and are then unpacked beside."""
+    return _KERNEL_MEMORY + 2 * (directory / "initrd.cpio").stat().st_size
+
+
 def missing(chosen: Lock) -> int:
     """Bytes that must be downloaded before that lock's image is there."""
     if place(chosen).is_dir():
@@ -101,16 +107,18 @@ def _packages(chosen: Lock, mirror: str | None, progress: bool) -> dict[str, Pat
 
 def _build(chosen: Lock, packages: dict[str, Path], directory: Path, progress: bool) -> None:
     """Makes the directory out of the packages, under another name until it is whole."""
-    linux = dict(_unpacked(packages[f"linux-image-{chosen.kernel}"], _KERNEL, progress))
-    busybox = dict(_unpacked(packages["busybox-static"], _BUSYBOX, progress))
-    firmware = dict(_unpacked(packages["opensbi"], _FIRMWARE, progress))
+    more = dict(packages)  # than the three that every guest is made of
+    linux = _files(more.pop(f"linux-image-{chosen.kernel}"), _KERNEL, progress)
+    busybox = _files(more.pop("busybox-static"), _BUSYBOX, progress)
+    firmware = _files(more.pop("opensbi"), _FIRMWARE, progress)
+    others = [entry for path in more.values() for entry in _entries(path, _READ, progress)]
     kernel = linux.get(f"boot/vmlinux-{chosen.kernel}")
     if kernel is None or not busybox:
         raise HostError(f"the packages for {chosen.kernel} hold no kernel or no busybox")
     if not firmware:
         raise HostError("the package opensbi holds no firmware")
     drivers = {found[1]: linux[path] for path in linux if (found := _MODULE.fullmatch(path))}
-    entries = initramfs.entries(chosen.kernel, drivers, next(iter(busybox.values())))
+    entries = initramfs.entries(chosen.kernel, drivers, next(iter(busybox.values())), others)
     mtime = int(datetime.fromisoformat(chosen.date).timestamp())
 
     made = Path(tempfile.mkdtemp(prefix=f"{directory.name}-", dir=directory.parent))
@@ -126,9 +134,13 @@ def _build(chosen: Lock, packages: dict[str, Path], directory: Path, progress: b
         raise
 
 
-def _unpacked(
-    package: Path, wanted: re.Pattern[str], progress: bool
-) -> Iterator[tuple[str, bytes]]:
+def _files(package: Path, wanted: re.Pattern[str], progress: bool) -> dict[str, bytes]:
+    """The package's regular files by path."""
+    entries = _entries(package, wanted, progress)
+    return {entry.path: entry.content for entry in entries if stat.S_ISREG(entry.mode)}
+
+
+def _entries(package: Path, wanted: re.Pattern[str], progress: bool) -> Iterator[cpio.Entry]:
     from tqdm.auto import tqdm
 
     label, size = f"unpacking {package.name.partition('_')[0]}", package.stat().st_size
@@ -137,7 +149,7 @@ def _unpacked(
         tqdm.wrapattr(file, "read", total=size, desc=label, disable=not progress) as stream,
     ):
         opened = cast(IO[bytes], stream)  # the file itself, but that its reads move the bar
-        yield from deb.files(opened, lambda path: bool(wanted.fullmatch(path)))
+        yield from deb.entries(opened, lambda path: bool(wanted.fullmatch(path)))
 
 
 def _write(path: Path, pieces: Iterable[bytes]) -> None:

@@ -1,6 +1,9 @@
 """The guest's first files pass through here: what lies where when the kernel starts /init."""
 
-from collections.abc import Iterator, Mapping
+import posixpath
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from vnb.images import cpio, modules
@@ -23,23 +26,53 @@ _DEVICES = (  # for as long as devtmpfs is not mounted over them
 )
 
 
-def entries(kernel: str, drivers: Mapping[str, bytes], busybox: bytes) -> Iterator[cpio.Entry]:
+def entries(
+    kernel: str,
+    drivers: Mapping[str, bytes],
+    busybox: bytes,
+    packages: Iterable[cpio.Entry] = (),
+) -> Iterator[cpio.Entry]:
     """All that the archive holds, each directory before what is in it.
 
     kernel: its release, as `uname -r` shows it. drivers: the files of all its modules, by path;
-    of them go in what the devices need.
+    of them go in what the devices need. packages: what more of Debian is in the guest; where two
+    have the same path, the last one's counts, and ours before theirs.
     """
-    files = {"usr/bin/busybox": busybox, **_library(kernel, drivers), **dict(our_files())}
-    paths = map(PurePosixPath, [*files, *_LINKS, *_DIRECTORIES])
-    directories = {str(parent) for path in paths for parent in path.parents}
-    for path in sorted(directories.union(_DIRECTORIES) - {"."}):
-        yield cpio.directory(path, _PERMISSIONS.get(path, 0o755))
-    for path, target in _LINKS.items():
-        yield cpio.link(path, target)
-    yield from _DEVICES
-    for path, content in files.items():
-        runs = content.startswith(b"#!") or path == "usr/bin/busybox"
-        yield cpio.file(path, content, 0o755 if runs else 0o644)
+    placed = dict(_placed(packages))
+    permissions = {path: it.mode & 0o7777 for path, it in placed.items() if stat.S_ISDIR(it.mode)}
+    files = {path: it for path, it in placed.items() if path not in permissions}
+    for path, content in (*_library(kernel, drivers).items(), *our_files()):
+        files[path] = cpio.file(path, content, 0o755 if content.startswith(b"#!") else 0o644)
+    files["usr/bin/busybox"] = cpio.file("usr/bin/busybox", busybox, 0o755)
+    files |= {path: cpio.link(path, target) for path, target in _LINKS.items()}
+    files |= {entry.path: entry for entry in _DEVICES}
+
+    parents = {str(parent) for path in files for parent in PurePosixPath(path).parents}
+    permissions |= _PERMISSIONS
+    for path in sorted(parents.union(_DIRECTORIES, permissions) - {"."}):
+        yield cpio.directory(path, permissions.get(path, 0o755))
+    yield from files.values()
+
+
+def _placed(packages: Iterable[cpio.Entry]) -> Iterator[tuple[str, cpio.Entry]]:
+    """Packages' entries by where they lie here, which is never below a link."""
+    for entry in packages:
+        path = _behind_links(entry.path)
+        if stat.S_ISLNK(entry.mode):
+            target = posixpath.join(posixpath.dirname(entry.path), entry.content.decode())
+            if path == _behind_links(posixpath.normpath(target).lstrip("/")):
+                continue  # from one directory to another, and they are one here
+        if path not in _LINKS:
+            yield path, replace(entry, path=path)
+
+
+def _behind_links(path: str) -> str:
+    """Where a path leads, by the links between directories: "sbin/fsck" to usr/bin/fsck."""
+    for link, target in _LINKS.items():
+        if path.startswith(f"{link}/"):
+            place = posixpath.normpath(posixpath.join(posixpath.dirname(link), target))
+            return place + path.removeprefix(link)
+    return path
 
 
 def our_files() -> Iterator[tuple[str, bytes]]:

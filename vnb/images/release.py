@@ -29,8 +29,33 @@ class Found:
     signature: str
 
 
+@dataclass(frozen=True)
+class Lists:
+    """What a mirror says of itself (InRelease) and of its packages (a paragraph for each)."""
+
+    top: dict[str, str]
+    packages: bytes
+    signature: str
+
+
 def latest(mirror: str, progress: bool = True) -> Found:
-    """The packages for the guest as the mirror has them now.
+    """The packages for the guest as the mirror has them now; HostError where a check fails."""
+    found = lists(mirror, progress)
+    kernel = _kernel(_stanza(found.packages, _META))
+    return Found(
+        Lock(
+            suite=SUITE,
+            release=found.top.get("Version", ""),
+            date=parsedate_to_datetime(found.top["Date"].replace("UTC", "+0000")).isoformat(),
+            kernel=kernel.removeprefix("linux-image-"),
+            packages=tuple(package(_stanza(found.packages, name)) for name in (kernel, *_OTHERS)),
+        ),
+        found.signature,
+    )
+
+
+def lists(mirror: str, progress: bool = True) -> Lists:
+    """The mirror's lists.
 
     InRelease is checked against Debian's keyring where the host has that and gpgv; the list of
     packages against InRelease, by size and SHA-256. HostError where a check fails.
@@ -45,18 +70,7 @@ def latest(mirror: str, progress: bool = True) -> Found:
         target = Path(directory) / "Packages.xz"
         download.fetch(f"{base}/{_INDEX}", target, size=size, sha256=sha256, progress=progress)
         with lzma.open(target) as stream:
-            packages = stream.read()
-    kernel = _kernel(_stanza(packages, _META))
-    return Found(
-        Lock(
-            suite=SUITE,
-            release=top.get("Version", ""),
-            date=parsedate_to_datetime(top["Date"].replace("UTC", "+0000")).isoformat(),
-            kernel=kernel.removeprefix("linux-image-"),
-            packages=tuple(_package(_stanza(packages, name)) for name in (kernel, *_OTHERS)),
-        ),
-        signature,
-    )
+            return Lists(top, stream.read(), signature)
 
 
 def fields(paragraph: bytes) -> dict[str, str]:
@@ -122,7 +136,8 @@ def _kernel(meta: dict[str, str]) -> str:
     return found[0]
 
 
-def _package(stanza: dict[str, str]) -> Package:
+def package(stanza: dict[str, str]) -> Package:
+    """What a lock says of the package of that paragraph."""
     return Package(
         name=stanza["Package"],
         version=stanza["Version"],
