@@ -3,6 +3,8 @@
 from vnb.virtio.block import Block
 from vnb.virtio.console import Console, Port
 from vnb.virtio.device import Device
+from vnb.virtio.entropy import Entropy
+from vnb.virtio.input import Input
 from vnb.virtio.mmio import EmptySlot, MmioTransport
 
-__all__ = ["Block", "Console", "Device", "EmptySlot", "MmioTransport", "Port"]
+__all__ = ["Block", "Console", "Device", "EmptySlot", "Entropy", "Input", "MmioTransport", "Port"]
