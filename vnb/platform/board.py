@@ -12,6 +12,7 @@ from vnb.errors import UsageError
 from vnb.memory import Memory
 from vnb.platform.aclint import Aclint, Core
 from vnb.platform.devicetree import Node, cells64, flatten
+from vnb.platform.pci import CARDS, Card, PciHost, Window
 from vnb.platform.plic import Plic
 from vnb.platform.rtc import Rtc
 from vnb.platform.syscon import Command, PowerSwitch, Syscon
@@ -51,6 +52,16 @@ class Place:
 
 
 @dataclass(frozen=True)
+class PciPlaces:
+    """Where a board has its PCI bus: config space, the windows for BARs, and INTA# to INTD#."""
+
+    config: Place
+    memory: Place
+    ports: Place
+    irqs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Map:
     """A board is a table."""
 
@@ -59,6 +70,7 @@ class Map:
     plic: Place
     devices: tuple[Place, ...]
     virtio: tuple[Place, ...]  # slots for virtio-mmio transports
+    pci: PciPlaces
 
 
 # fmt: off
@@ -77,6 +89,12 @@ VIRT = Map(
     ),
     virtio=tuple(
         Place("virtio_mmio", 0x1000_1000 + slot * 0x1000, 0x1000, 1 + slot) for slot in range(8)
+    ),
+    pci=PciPlaces(
+        config=Place("pci",        0x3000_0000, 0x1000_0000, None),
+        memory=Place("pci_memory", 0x4000_0000, 0x4000_0000, None),
+        ports=Place("pci_ports",   0x0300_0000, 0x1_0000,    None),
+        irqs=(32, 33, 34, 35),
     ),
 )
 """QEMU's virt machine, so that software made for that runs unchanged."""
@@ -107,6 +125,8 @@ class Board:
         self._isa, self._mmu = hart.isa, hart.mmu
         self._places: dict[int, Place] = {}
         self._slots = iter(table.virtio)
+        self._cards = iter(CARDS)
+        self._pci: PciHost | None = None  # until there is a card
         self.plic = Plic([partial(hart.set_interrupt, line) for line in table.plic.drives])
         self._attach(table.plic, self.plic)
         self._on_power = on_power
@@ -138,6 +158,19 @@ class Board:
         if place is None:
             raise UsageError(f"devices: this board has {len(self._table.virtio)} slots, all taken")
         return self._attach(place, plug(self._line(place)))
+
+    def attach_pci(self, plug: Callable[[Line], Card]) -> int:
+        """Plug a card into the next free slot of the PCI bus, whose number is returned.
+
+        `plug` makes the card, given its INTA#. A board without cards has no PCI bus.
+        """
+        slot = next(self._cards, None)
+        if slot is None:
+            raise UsageError(f"devices: this board has {len(CARDS)} PCI slots, all taken")
+        if self._pci is None:
+            self._pci = self._bridge(self._table.pci)
+        self._pci.plug(slot, plug)
+        return slot
 
     def fill_slots(self, device: BusDevice) -> None:
         """Let `device` answer in every slot that is still free, for programs that try them all."""
@@ -226,6 +259,16 @@ class Board:
 
     def _line(self, place: Place) -> Line:
         return _unconnected if place.irq is None else self.plic.line(place.irq)
+
+    def _bridge(self, places: PciPlaces) -> PciHost:
+        memory = Window(places.memory.base, places.memory.size)
+        ports = Window(places.ports.base, places.ports.size)
+        lines = [self.plic.line(irq) for irq in places.irqs]
+        host = PciHost(memory, ports, lines, places.irqs, PLIC)
+        self._attach(places.config, host)
+        self._attach(places.memory, memory)
+        self._attach(places.ports, ports)
+        return host
 
     def _attach(self, place: Place, device: BusDevice) -> Region:
         self._places[place.base] = place

@@ -6,5 +6,16 @@ from vnb.virtio.device import Device
 from vnb.virtio.entropy import Entropy
 from vnb.virtio.input import Input
 from vnb.virtio.mmio import EmptySlot, MmioTransport
+from vnb.virtio.pci import PciTransport
 
-__all__ = ["Block", "Console", "Device", "EmptySlot", "Entropy", "Input", "MmioTransport", "Port"]
+__all__ = [
+    "Block",
+    "Console",
+    "Device",
+    "EmptySlot",
+    "Entropy",
+    "Input",
+    "MmioTransport",
+    "PciTransport",
+    "Port",
+]
