@@ -47,6 +47,9 @@ class ConsoleDevice(VirtioContract):
         assert driver.rings[1].reap()[0][1] == 0
 
 
+DEVICES: tuple[type[VirtioContract], ...] = (BlockDevice, ConsoleDevice)
+
+
 def block_header(kind: int, sector: int) -> bytes:
     """The 16 bytes in front of every block request."""
     return kind.to_bytes(8, "little") + sector.to_bytes(8, "little")

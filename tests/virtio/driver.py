@@ -1,7 +1,7 @@
 """The guest's side of VirtIO for tests: a driver over any transport, and rings to misuse.
 
 `Ring` is a split queue as a driver holds it; its methods allow every mistake a driver can make.
-`Mmio` reaches a device's registers; another transport is another class with the same methods.
+`Mmio` and `Pci` reach a device's registers, each over its transport, with the same methods.
 """
 
 import struct
@@ -9,7 +9,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from vnb.bus import Line
 from vnb.memory import Memory
+from vnb.platform.pci import PciHost, Window
 from vnb.virtio.device import (
     ACKNOWLEDGE,
     DRIVER,
@@ -20,6 +22,7 @@ from vnb.virtio.device import (
     Post,
 )
 from vnb.virtio.mmio import MmioTransport
+from vnb.virtio.pci import PciTransport
 
 NEXT, WRITE, INDIRECT = 1, 2, 4
 READY = ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK
@@ -104,6 +107,122 @@ class Mmio:
         assert self.line == (bits != 0)
         self.write(0x64, bits)
         return bits & 1 != 0, bits & 2 != 0
+
+
+class Pci:
+    """The registers of a device on a PCI bus, found as drivers find them: by its capabilities."""
+
+    SLOT = 5
+    COMMON, NOTIFY, ISR, CONFIG, WINDOW = 1, 2, 3, 4, 5  # types of capabilities
+
+    def __init__(self, device: Device, memory: Memory, post: Post) -> None:
+        self.line = False
+        self.device = device
+        self.window = Window(0x4000_0000, 0x4000_0000)
+        ports = Window(0x300_0000, 0x1_0000)
+        self.host = PciHost(self.window, ports, [self._set_line], [32], controller=1)
+        self.host.plug(self.SLOT, lambda line: self._plug(device, memory, line, post))
+        self.bar = 0x5000_0000
+        self.write_header(0x10, self.bar, 4)
+        self.write_header(0x04, 0x6, 2)
+        self.structures = {kind: offset for kind, (_, offset, _) in self.capabilities().items()}
+
+    def _plug(self, device: Device, memory: Memory, line: Line, post: Post) -> PciTransport:
+        self.registers = PciTransport(device, memory, line, post)
+        return self.registers
+
+    def _set_line(self, level: bool) -> None:
+        self.line = level
+
+    def header(self, offset: int, size: int) -> int:
+        """Config space."""
+        return self.host.read(self.SLOT << 15 | offset, size)
+
+    def write_header(self, offset: int, value: int, size: int) -> None:
+        self.host.write(self.SLOT << 15 | offset, size, value)
+
+    def capabilities(self) -> dict[int, tuple[int, int, int]]:
+        """By type: where it is in config space, and the offset and length of its structure."""
+        found = {}
+        place = self.header(0x34, 1)
+        while place:
+            assert self.header(place, 1) == 0x09 and self.header(place + 4, 1) == 0
+            kind = self.header(place + 3, 1)
+            found[kind] = place, self.header(place + 8, 4), self.header(place + 12, 4)
+            place = self.header(place + 1, 1)
+        return found
+
+    def read(self, offset: int, size: int = 4) -> int:
+        """The BAR."""
+        return self.window.read(self.bar - self.window.base + offset, size)
+
+    def write(self, offset: int, value: int, size: int = 4) -> None:
+        self.window.write(self.bar - self.window.base + offset, size, value)
+
+    def common(self, offset: int, size: int) -> int:
+        return self.read(self.structures[self.COMMON] + offset, size)
+
+    def set_common(self, offset: int, value: int, size: int) -> None:
+        self.write(self.structures[self.COMMON] + offset, value & (1 << 8 * size) - 1, size)
+
+    @property
+    def status(self) -> int:
+        return self.common(0x14, 1)
+
+    @status.setter
+    def status(self, value: int) -> None:
+        self.set_common(0x14, value, 1)
+
+    def features(self) -> int:
+        found = 0
+        for word in range(4):
+            self.set_common(0x00, word, 4)
+            found |= self.common(0x04, 4) << 32 * word
+        return found
+
+    def accept(self, features: int) -> None:
+        for word in range(4):
+            self.set_common(0x08, word, 4)
+            self.set_common(0x0C, features >> 32 * word, 4)
+
+    def queue_max(self, index: int) -> int:
+        self.set_common(0x16, index, 2)
+        return self.common(0x18, 2)
+
+    def set_queue(self, index: int, size: int, desc: int, avail: int, used: int) -> None:
+        self.set_common(0x16, index, 2)
+        self.set_common(0x18, size, 2)
+        for offset, address in ((0x20, desc), (0x28, avail), (0x30, used)):
+            self.set_common(offset, address, 4)
+            self.set_common(offset + 4, address >> 32, 4)
+
+    def enable(self, index: int) -> bool:
+        self.set_common(0x16, index, 2)
+        self.set_common(0x1C, 1, 2)
+        return self.common(0x1C, 2) == 1
+
+    def notify(self, index: int) -> None:
+        self.write(self.structures[self.NOTIFY] + 4 * index, index & 0xFFFF, 2)
+
+    def config(self, offset: int, size: int) -> int:
+        return self.read(self.structures[self.CONFIG] + offset, size)
+
+    def set_config(self, offset: int, size: int, value: int) -> None:
+        self.write(self.structures[self.CONFIG] + offset, value, size)
+
+    @property
+    def generation(self) -> int:
+        return self.common(0x15, 1)
+
+    def interrupts(self) -> tuple[bool, bool]:
+        """(used buffers, config change) since the last call; acknowledges both."""
+        line = self.line
+        bits = self.read(self.structures[self.ISR], 1)
+        assert line == (bits != 0) and not self.line
+        return bits & 1 != 0, bits & 2 != 0
+
+
+TRANSPORTS = (Mmio, Pci)
 
 
 class Ring:

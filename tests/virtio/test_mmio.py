@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.virtio.devices import BlockDevice, ConsoleDevice
-from tests.virtio.driver import READY, Driver, Mmio
+from tests.contracts.virtio import VirtioContract
+from tests.virtio.devices import DEVICES
+from tests.virtio.driver import READY, Driver
 from vnb.memory import Memory
 from vnb.virtio.device import FEATURES_OK, Device
 from vnb.virtio.mmio import EmptySlot, MmioTransport
@@ -15,22 +16,14 @@ READ_ONLY = (0x00, 0x04, 0x08, 0x0C, 0x10, 0x34, 0x60, 0xB0, 0xB4, 0xB8, 0xBC, 0
 EFFECTIVE = (0x44, 0x50, 0x64, 0x70)  # QueueReady = 0, QueueNotify, InterruptACK, Status
 
 
-class TestBlockOverMmio(BlockDevice):
-    transport = Mmio
-
-
-class TestConsoleOverMmio(ConsoleDevice):
-    transport = Mmio
-
-
-@pytest.fixture(params=[BlockDevice, ConsoleDevice], ids=["block", "console"])
-def contract(request: pytest.FixtureRequest) -> BlockDevice | ConsoleDevice:
-    found: BlockDevice | ConsoleDevice = request.param()
+@pytest.fixture(params=DEVICES)
+def contract(request: pytest.FixtureRequest) -> VirtioContract:
+    found: VirtioContract = request.param()
     return found
 
 
 @pytest.fixture
-def driver(contract: BlockDevice | ConsoleDevice) -> Driver:
+def driver(contract: VirtioContract) -> Driver:
     return Driver(contract.device())
 
 
@@ -94,7 +87,7 @@ def test_feature_words_beyond_the_last_are_empty_and_deaf(driver: Driver) -> Non
 
 @pytest.mark.parametrize("value", [0, 1, 0x8000_0000, 0xFFFF_FFFF, 0x1_0002])
 def test_no_register_written_after_driver_ok_changes_a_queue(
-    contract: BlockDevice | ConsoleDevice, value: int
+    contract: VirtioContract, value: int
 ) -> None:
     """[22]: what CVE-2026-5747 was about"""
     driver = Driver(contract.device()).start()
@@ -109,7 +102,7 @@ def test_no_register_written_after_driver_ok_changes_a_queue(
     assert driver.port.status == READY
 
 
-def test_queue_ready_zero_takes_a_queue_out_of_use(contract: BlockDevice | ConsoleDevice) -> None:
+def test_queue_ready_zero_takes_a_queue_out_of_use(contract: VirtioContract) -> None:
     driver = Driver(contract.device()).start()
     driver.port.write(0x30, contract.queue)
     driver.port.write(0x44, 0)
@@ -122,7 +115,7 @@ def test_queue_ready_zero_takes_a_queue_out_of_use(contract: BlockDevice | Conso
 
 
 def test_acknowledging_one_interrupt_leaves_the_other(
-    contract: BlockDevice | ConsoleDevice,
+    contract: VirtioContract,
 ) -> None:
     """[23]"""
     driver = Driver(contract.device()).start(~0 & ~(1 << 29))
