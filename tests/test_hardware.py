@@ -127,3 +127,12 @@ def test_every_virtio_slot_answers_and_those_without_a_device_say_so() -> None:
     bus = labos_hardware().board.bus
     types = [bus.read(0x1000_1000 + 0x1000 * slot + 8, 4) for slot in range(8)]
     assert types == [3, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_a_machine_carries_its_devices_over_the_transports_asked_for() -> None:
+    disks = [Disk(size="1M"), Disk(size="1M", transport="mmio")]
+    config = check(images.labos(), "4M", disks, transport="pci")
+    bus = Hardware(config, Backends(config), post=lambda function: None).board.bus
+    card = bus.read(0x3000_0000 + (1 << 15), 4)
+    assert card == 0x1042_1AF4
+    assert bus.read(0x1000_1000 + 8, 4) == 2

@@ -16,7 +16,7 @@ from vnb.firmware import Sbi
 from vnb.host.chars import Terminal
 from vnb.memory import Memory
 from vnb.platform.board import Board
-from vnb.virtio import EmptySlot, MmioTransport, Port
+from vnb.virtio import EmptySlot, MmioTransport, PciTransport, Port
 from vnb.virtio.device import Post
 
 VIRTUAL_EPOCH = 1_767_225_600 * 10**9
@@ -210,7 +210,12 @@ class Hardware:
     def _attach(self, name: str, device: virtio.Device, transport: Transport) -> None:
         device.stats.owner = name
         self.devices[name] = device
-        self.board.attach_virtio(lambda line: MmioTransport(device, self.memory, line, self._post))
+        if transport == "pci":
+            self.board.attach_pci(lambda line: PciTransport(device, self.memory, line, self._post))
+        else:
+            self.board.attach_virtio(
+                lambda line: MmioTransport(device, self.memory, line, self._post)
+            )
 
     def _random(self, purpose: str) -> Callable[[int], bytes]:
         """Where random bytes for this purpose come from: the host, or a stream of the seed."""
