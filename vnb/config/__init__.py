@@ -2,8 +2,11 @@
 
 from vnb.config.console import Console
 from vnb.config.disk import Disk, DiskMode
+from vnb.config.entropy import Entropy
+from vnb.config.input import Keyboard, Mouse, Tablet, Touch
 from vnb.config.machine import Config, Engine, check, host_memory
 from vnb.config.part import Part, Random, Transport
+from vnb.config.screen import Screen
 from vnb.config.words import in_words, size_in_bytes
 
 __all__ = [
@@ -12,8 +15,14 @@ __all__ = [
     "Disk",
     "DiskMode",
     "Engine",
+    "Entropy",
+    "Keyboard",
+    "Mouse",
     "Part",
     "Random",
+    "Screen",
+    "Tablet",
+    "Touch",
     "Transport",
     "check",
     "host_memory",
