@@ -30,7 +30,7 @@ def test_the_banner_is_one_line_with_what_the_machine_has() -> None:
 def test_a_machine_of_one_megabyte_without_any_device_is_enough() -> None:
     with Machine(memory="1M", devices=[]) as machine:
         machine.console.expect(PROMPT)
-        assert "no VirtIO device in any slot" in typed(machine, "virtio\r")
+        assert "there is no VirtIO device" in typed(machine, "virtio\r")
         assert "there is no disk" in typed(machine, "disk\r")
         assert "there is no disk" in typed(machine, "disk read 0\r")
 
@@ -85,7 +85,9 @@ def test_a_damaged_device_tree_is_survived(
 def test_help_names_every_command_in_lines_that_fit_a_terminal(machine: Machine) -> None:
     text = machine.shell("help", timeout=5).stdout
     names = " ".join(line.split()[0] for line in text.splitlines())
-    assert names == "help regs mem cpu disk virtio irq echo time uptime crash reboot halt"
+    assert names == (
+        "help regs mem cpu disk input rng devices virtio pci irq echo time uptime crash reboot halt"
+    )
     for parent in ("mem", "cpu", "disk"):
         text += machine.shell(f"help {parent}", timeout=5).stdout
     assert "disk verify SECTOR COUNT [PATTERN]" in text

@@ -63,9 +63,16 @@ static void line_complete(void)
         stop();
 }
 
+bool agent_has_news(void)
+{
+    return !run_pending && port_has_news();
+}
+
 void agent_listen(void)
 {
     char c;
+    if (port_poll())
+        port_write("vnb-agent 1\n", 12);
     while (!run_pending && port_read(&c)) {
         if (c == '\n')
             line_complete();
@@ -111,8 +118,6 @@ static void run(void)
 
 void agent_serve(void)
 {
-    if (port_poll())
-        port_write("vnb-agent 1\n", 12);
     agent_listen();
     if (run_pending)
         run();

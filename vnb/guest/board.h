@@ -1,8 +1,8 @@
 /* Where the devices of the `virt` board are.
  *
  * A device tree could tell all of this (a1 points to one at power-on), and an operating system
- * would ask it.  labos only asks what really differs between machines, the size of memory and
- * the rate of the clock (fdt.c), and has the rest here, where one can read it. */
+ * would ask it.  labos only asks what really differs between machines, the size of memory, the
+ * rate of the clock and the PCI bus (fdt.c), and has the rest here, where one can read it. */
 #pragma once
 
 #include <stdint.h>
@@ -24,5 +24,6 @@
 /* A device register is no memory: each access happens once, in order, in exactly this width.
  * `volatile` is how C says so. */
 #define REGISTER8(address)  (*(volatile uint8_t *)(address))
+#define REGISTER16(address) (*(volatile uint16_t *)(address))
 #define REGISTER32(address) (*(volatile uint32_t *)(address))
 #define REGISTER64(address) (*(volatile uint64_t *)(address))

@@ -1,5 +1,5 @@
 /* disk: what is on a disk, and is what comes back what was written? */
-#include "virtio.h"
+#include "disk.h"
 
 enum {
     CHUNK = 128,    /* sectors in one request: 64 KiB */
@@ -12,7 +12,7 @@ struct disk *disk_current(void)
 {
     if (disk_count > 0)
         return &disks[current];
-    print("there is no disk: no VirtIO block device that labos can drive is in any slot\n");
+    print("there is no disk: labos found no VirtIO block device that it can drive\n");
     return NULL;
 }
 
@@ -26,8 +26,9 @@ int cmd_disk_info(unsigned count, char **words)
         char serial[21] = ""; /* a full one has no zero at its end */
         disk_transfer(disk, DISK_ID, 0, scratch, 20);
         memcpy(serial, scratch, 20);
-        print("%c disk %u in slot %u: %lu sectors, ", i == current ? '*' : ' ', i,
-              disk->device->slot, disk_sectors(disk));
+        print("%c disk %u in ", i == current ? '*' : ' ', i);
+        disk->device->transport->print_place(disk->device);
+        print(": %lu sectors, ", disk_sectors(disk));
         print_size(disk_sectors(disk) * SECTOR);
         print("%s", disk_read_only(disk) ? ", read-only" : "");
         print("%s", disk_has(disk, DISK_FLUSH) ? ", flush" : "");

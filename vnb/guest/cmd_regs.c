@@ -27,8 +27,10 @@ int cmd_irq(unsigned count, char **words)
         print("%3u ", source);
         if (source == UART_SOURCE)
             print("%-16s", "uart");
-        else
+        else if (source < VIRTIO_SOURCE(VIRTIO_SLOTS))
             print("virtio slot %-4u", source - VIRTIO_SOURCE(0));
+        else
+            print("%-16s", "pci");
         print("%10lu\n", interrupt_counts[source]);
     }
     print("    %-16s%10lu\n    %-16s%10lu\n", "timer", timer_interrupts, "exceptions", exceptions);

@@ -1,4 +1,5 @@
-/* What we want to know from the device tree: how much memory there is and how fast the clock runs.
+/* What we want to know from the device tree: how much memory there is, how fast the clock runs, and
+ * where the PCI bus is.
  *
  * The tree is a flat sequence of big-endian words: a node begins, has properties and then children,
  * and ends.  [devicetree 5] */
@@ -43,9 +44,37 @@ static uint32_t after_text(uint32_t offset)
     return (offset + 4) & ~3u; /* past its zero, to the next word */
 }
 
+uint32_t fdt_cell(struct cells cells, uint32_t index)
+{
+    return index < cells.count ? word(cells.at + 4 * index) : 0;
+}
+
+uint64_t fdt_cell64(struct cells cells, uint32_t index)
+{
+    return (uint64_t)fdt_cell(cells, index) << 32 | fdt_cell(cells, index + 1);
+}
+
+/* A bus whose configuration spaces were in RAM, or not at a multiple of their size, would be one of
+ * a damaged tree. */
+static void pci_property(uint32_t name, struct cells value)
+{
+    if (named(name, "reg")) {
+        uint64_t at = fdt_cell64(value, 0);
+        board.pci_config = at < RAM && at % (1 << 20) == 0 ? at : 0;
+    }
+    if (named(name, "ranges"))
+        board.pci_windows = value;
+    if (named(name, "interrupt-map"))
+        board.pci_interrupts = value;
+    if (named(name, "interrupt-map-mask"))
+        board.pci_interrupt_mask = value;
+}
+
 /* Memory's `reg` is an address and a size of two words each, on this board. */
 static void property(uint32_t node, uint32_t name, uint32_t value, uint32_t length)
 {
+    if (named(node, "pci"))
+        pci_property(name, (struct cells){value, length / 4});
     if (named(node, "memory") && named(name, "reg") && length >= 16)
         board.ram_size = (uint64_t)word(value + 8) << 32 | word(value + 12);
     if (named(node, "cpus") && named(name, "timebase-frequency") && length == 4 && word(value) > 0)

@@ -55,13 +55,18 @@ bool uart_has_input(void);
 void uart_interrupt(void);
 
 /* fdt.c */
+struct cells { uint32_t at, count; };           /* words of the device tree */
 struct board_facts {
     uint64_t address, size;                     /* of the device tree itself; size 0: none */
     uint64_t ram_size;
     uint64_t timebase;                          /* ticks of the clock in one second */
+    uint64_t pci_config;                        /* where the configuration spaces are; 0: no PCI */
+    struct cells pci_windows, pci_interrupts, pci_interrupt_mask;
 };
 extern struct board_facts board;
 void fdt_read(uint64_t address);
+uint32_t fdt_cell(struct cells cells, uint32_t index); /* beyond the end are zeros */
+uint64_t fdt_cell64(struct cells cells, uint32_t index);
 
 /* clock.c */
 uint64_t clock_ticks(void);
@@ -71,7 +76,13 @@ void clock_alarm_off(void);
 
 /* wait.c */
 void sleep_unless(bool (*ready)(void *), void *what);                /* until some interrupt */
-bool wait_until(bool (*ready)(void *), void *what, uint64_t seconds); /* false: time is up */
+bool wait_until(bool (*ready)(void *), void *what, uint64_t milliseconds); /* false: time is up */
+
+/* background.c */
+#define FOREVER (1ul << 40)                     /* milliseconds */
+bool background_has_work(void);
+void background_work(void);
+bool command_wait(bool (*ready)(void *), void *what, uint64_t milliseconds);
 
 /* plic.c */
 extern uint64_t interrupt_counts[INTERRUPT_SOURCES];
@@ -123,6 +134,7 @@ int dispatch(const struct command *parent, unsigned count, char **words); /* NUL
 void print_usage(const struct command *parent, const struct command *command, unsigned width);
 int shell_run(char *text);                      /* runs a line's commands; changes the text */
 bool stopped(void);                             /* long commands ask often: was Ctrl-C pressed? */
+bool stopping(void);                            /* the same, without listening to the agent */
 void stop(void);                                /* it was */
 extern bool shell_busy;                         /* a command is running */
 
@@ -130,11 +142,15 @@ extern bool shell_busy;                         /* a command is running */
 int cmd_cpu_info(unsigned count, char **words);
 int cmd_crash(unsigned count, char **words);
 int cmd_disk_info(unsigned count, char **words);
+int cmd_input(unsigned count, char **words);
 int cmd_irq(unsigned count, char **words);
 int cmd_mem_size(unsigned count, char **words);
 int cmd_regs(unsigned count, char **words);
+int cmd_devices(unsigned count, char **words);
+int cmd_pci(unsigned count, char **words);
+int cmd_rng(unsigned count, char **words);
 int cmd_virtio(unsigned count, char **words);
-extern const struct command cpu_commands[], disk_commands[], mem_commands[];
+extern const struct command cpu_commands[], disk_commands[], input_commands[], mem_commands[];
 
 /* pattern.c */
 struct pattern {
@@ -156,7 +172,8 @@ void base64_decode(const char *in, char *out);
 
 /* agent.c */
 void agent_start(void);
-bool agent_has_work(void);
+bool agent_has_work(void);                      /* for agent_serve(), while no command runs */
 void agent_serve(void);
+bool agent_has_news(void);                      /* for agent_listen() */
 void agent_listen(void);                        /* while a command runs: is it to be stopped? */
 bool agent_finish(int status);                  /* false: the command was not the agent's */

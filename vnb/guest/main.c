@@ -2,7 +2,9 @@
  *
  * main() starts the devices and then does one thing at a time: a key from the console, a command
  * from the agent's port, or sleep. */
-#include "virtio.h"
+#include "disk.h"
+#include "input.h"
+#include "pci.h"
 
 static bool has_work(void *unused)
 {
@@ -44,8 +46,11 @@ void __attribute__((noreturn)) main(uint64_t device_tree)
     fdt_read(device_tree);
     plic_start();
     uart_start();
+    pci_scan();
     virtio_find();
     disk_start_all();
+    input_start_all();
+    rng_start_all();
     agent_start();
     csr_set(mstatus, MSTATUS_MIE); /* every device that may interrupt is ready for it */
 

@@ -6,7 +6,10 @@
  *
  * Both ring indices count up for ever and wrap at 65536; only their use as a place in the ring is
  * taken modulo the ring's size.  Chains are lent: the driver may not touch their memory between
- * queue_add() and queue_take(). */
+ * queue_add() and queue_take().
+ *
+ * A device is not to be trusted more than any other stranger: what it says of a chain is compared
+ * with what we know of it, and one that does not fit ends the device (until its next reset). */
 #include "virtio.h"
 
 enum { NEXT = 1, DEVICE_WRITES = 2 }; /* descriptor.flags */
@@ -21,19 +24,20 @@ static void fence(void)
 
 bool queue_start(struct queue *queue, struct virtio *device, unsigned number)
 {
-    uint32_t limit = transport_queue_limit(device, number);
+    uint32_t limit = device->transport->queue_limit(device, number);
     if (limit == 0)
         return false;
     memset(queue, 0, sizeof *queue);
     queue->device = device;
     queue->number = (uint16_t)number;
     queue->size = (uint16_t)(limit < QUEUE_SIZE ? limit : QUEUE_SIZE);
+    while (queue->size & (queue->size - 1))
+        queue->size &= queue->size - 1; /* only a power of two divides 65536 */
     queue->free_count = queue->size;
     for (uint16_t i = 0; i < queue->size; i++)
         queue->descriptors[i].next = i + 1;
     fence(); /* the device must not see the queue before it is empty */
-    transport_set_queue(device, queue->size, queue->descriptors, &queue->avail, &queue->used);
-    return true;
+    return device->transport->set_queue(queue);
 }
 
 /* What the device reads must come before what it writes. */
@@ -43,11 +47,14 @@ bool queue_add(struct queue *queue, const struct piece *pieces, unsigned count)
         return false;
     uint16_t head = queue->free;
     struct descriptor *descriptor = NULL;
+    struct lent *lent = &queue->lent[head];
+    *lent = (struct lent){.out = true};
     for (unsigned i = 0; i < count; i++) {
         descriptor = &queue->descriptors[queue->free];
         descriptor->address = (uintptr_t)pieces[i].data;
         descriptor->length = pieces[i].length;
         descriptor->flags = NEXT | (pieces[i].device_writes ? DEVICE_WRITES : 0);
+        lent->room += pieces[i].device_writes ? pieces[i].length : 0;
         queue->free = descriptor->next; /* the free ones are already a chain */
     }
     descriptor->flags &= (uint16_t)~NEXT;
@@ -59,21 +66,26 @@ bool queue_add(struct queue *queue, const struct piece *pieces, unsigned count)
     return true;
 }
 
+bool queue_give(struct queue *queue, void *buffer, uint32_t length)
+{
+    return queue_add(queue, &(struct piece){buffer, length, true}, 1);
+}
+
 void queue_notify(struct queue *queue)
 {
     fence(); /* the index must be there before we look whether the device wants to be told of it */
     if (!(queue->used.flags & NO_NOTIFY))
-        transport_notify(queue->device, queue->number);
+        queue->device->transport->notify(queue);
 }
 
 bool queue_has_used(const struct queue *queue)
 {
-    return queue->seen != queue->used.index;
+    return queue->device && !queue->device->broken && queue->seen != queue->used.index;
 }
 
 /* Takes back the next chain that the device is done with: returns the address of its first piece,
  * and how many bytes the device wrote into all of them. */
-const void *queue_take(struct queue *queue, uint32_t *written)
+void *queue_take(struct queue *queue, uint32_t *written)
 {
     if (!queue_has_used(queue))
         return NULL;
@@ -81,15 +93,21 @@ const void *queue_take(struct queue *queue, uint32_t *written)
     uint32_t head = queue->used.ring[queue->seen % queue->size].id;
     *written = queue->used.ring[queue->seen % queue->size].length;
     queue->seen++;
-    if (head >= queue->size)
-        return NULL; /* no such chain: the device is not one to be relied on */
+    if (head >= queue->size || !queue->lent[head].out) {
+        queue->device->broken = true; /* we never gave it such a chain, or have it back already */
+        return NULL;
+    }
+    struct lent *lent = &queue->lent[head];
+    if (*written > lent->room)
+        *written = lent->room; /* more than that it cannot have written */
+    lent->out = false;
 
     uint16_t last = (uint16_t)head;
     for (queue->free_count++; queue->descriptors[last].flags & NEXT; queue->free_count++)
         last = queue->descriptors[last].next;
     queue->descriptors[last].next = queue->free;
     queue->free = (uint16_t)head;
-    return (const void *)queue->descriptors[head].address;
+    return (void *)queue->descriptors[head].address;
 }
 
 static bool done_or_broken(void *queue)
@@ -100,6 +118,16 @@ static bool done_or_broken(void *queue)
 /* Ten seconds are an eternity for a device, but its host may be a laptop that was asleep. */
 bool queue_wait(struct queue *queue)
 {
-    enum { PATIENCE = 10 };
+    enum { PATIENCE = 10000 };
     return wait_until(done_or_broken, queue, PATIENCE) && queue_has_used(queue);
+}
+
+/* One request, and its answer.  For queues on which there is never more than that; false if the
+ * device did not answer, and then only a reset gets the memory of the request back from it. */
+bool queue_ask(struct queue *queue, const struct piece *pieces, unsigned count, uint32_t *written)
+{
+    if (!queue_add(queue, pieces, count))
+        return false;
+    queue_notify(queue);
+    return queue_wait(queue) && queue_take(queue, written);
 }

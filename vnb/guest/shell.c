@@ -11,9 +11,14 @@ void stop(void)
     stop_requested = true;
 }
 
+bool stopping(void)
+{
+    return stop_requested;
+}
+
 bool stopped(void)
 {
-    agent_listen();
+    background_work();
     return stop_requested;
 }
 

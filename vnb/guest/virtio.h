@@ -1,16 +1,25 @@
 /* VirtIO, from the driver's side.  [virtio 1.2]
  *
- * A device has registers, which a transport brings to us (virtio_mmio.c); a status, which the
- * driver leads step by step to DRIVER_OK (virtio.c); and queues in our memory, through which all
- * the data goes (queue.c).  What the data means is each driver's own business (virtio_blk.c,
- * virtio_console.c). */
+ * A device has registers, which a transport brings to us (virtio_mmio.c, virtio_pci.c); a status,
+ * which the driver leads step by step to DRIVER_OK (virtio.c); and queues in our memory, through
+ * which all the data goes (queue.c).  What the data means is each driver's own business
+ * (virtio_blk.c, virtio_net.c, ...), and no driver knows which transport carries its device. */
 #pragma once
 
 #include "labos.h"
 
 /* ---- virtio.c: a device and its life ---- */
 
-enum virtio_id { VIRTIO_ABSENT = 0, VIRTIO_BLOCK = 2, VIRTIO_CONSOLE = 3 };
+enum virtio_id { /* [virtio 5] */
+    VIRTIO_ABSENT = 0,
+    VIRTIO_NET = 1,
+    VIRTIO_BLOCK = 2,
+    VIRTIO_CONSOLE = 3,
+    VIRTIO_ENTROPY = 4,
+    VIRTIO_9P = 9,
+    VIRTIO_GPU = 16,
+    VIRTIO_INPUT = 18,
+};
 
 enum virtio_status { /* [virtio 2.1] */
     ACKNOWLEDGE = 1,
@@ -24,35 +33,61 @@ enum virtio_status { /* [virtio 2.1] */
 #define FEATURE(bit) (1ul << (bit))
 #define VIRTIO_F_VERSION_1 FEATURE(32)
 
+enum { VIRTIO_LIMIT = 40 }; /* devices in a machine */
+
 struct virtio {
-    unsigned slot;
-    uint32_t id;            /* what kind of device; VIRTIO_ABSENT: there is none */
+    const struct transport *transport;
+    uint32_t id;            /* what kind of device */
     uint32_t version;       /* 2; 1 is from before the standard, and not for labos */
+    unsigned source;        /* its interrupt, as the PLIC counts them; devices may share one */
     uint64_t features;      /* what both sides have agreed on */
-    volatile bool broken;   /* the device says that it needs a reset */
+    volatile bool broken;   /* the device says that it needs a reset, or nobody can work with it */
+    volatile bool changed;  /* its configuration did, since whoever cares last set this to false */
+    const char *name;       /* by which commands know it, as in "disk 0"; NULL: it has no driver */
+    unsigned number;
+
+    /* Where it is: for the transport.  The first two are addresses in memory. */
+    uint64_t registers;
+    uint64_t config;        /* its configuration, */
+    uint32_t config_size;   /* of so many bytes */
+    unsigned place;         /* the number of its MMIO slot, or among the PCI functions */
+    uint64_t isr, doorbells;
+    uint32_t doorbells_size, doorbell_step;
 };
-extern struct virtio virtio_devices[VIRTIO_SLOTS];
+extern struct virtio virtio_devices[VIRTIO_LIMIT];
+extern unsigned virtio_count;
 
 void virtio_find(void);
-bool virtio_begin(struct virtio *device, uint64_t wanted); /* reset, and agree on features */
-void virtio_go(struct virtio *device);                     /* queues are there: DRIVER_OK */
-void virtio_interrupt(unsigned slot);
+struct virtio *virtio_next(struct virtio *device, enum virtio_id id); /* NULL: first, or no more */
+bool virtio_begin(struct virtio *device, uint64_t wanted);    /* reset, and agree on features */
+void virtio_go(struct virtio *device);                        /* queues are there: DRIVER_OK */
+void virtio_name(struct virtio *device, const char *name, unsigned number);
+const char *virtio_kind(uint32_t id);
+bool virtio_interrupt(unsigned source);                       /* false: no device had a reason */
+uint64_t virtio_config(struct virtio *device, unsigned offset, unsigned size);
+void virtio_set_config(struct virtio *device, unsigned offset, unsigned size, uint64_t value);
 
-/* ---- virtio_mmio.c: the registers ---- */
+/* ---- virtio_mmio.c, virtio_pci.c: what a transport can do ---- */
 
-void transport_probe(struct virtio *device);
-uint64_t transport_features(struct virtio *device);
-void transport_accept(struct virtio *device, uint64_t features);
-uint32_t transport_status(struct virtio *device);
-void transport_set_status(struct virtio *device, uint32_t status);
-uint32_t transport_queue_limit(struct virtio *device, unsigned index);
-void transport_set_queue(struct virtio *device, uint32_t size, const void *descriptors,
-                         const volatile void *avail, const volatile void *used);
-void transport_notify(struct virtio *device, unsigned index);
-uint32_t transport_acknowledge(struct virtio *device); /* why the device interrupted us */
-uint64_t transport_config(struct virtio *device, unsigned offset, unsigned size);
+struct queue;
+
+struct transport {
+    void (*print_place)(const struct virtio *device);
+    uint64_t (*features)(struct virtio *device);            /* what the device offers */
+    void (*accept)(struct virtio *device, uint64_t features);
+    uint32_t (*status)(struct virtio *device);
+    void (*set_status)(struct virtio *device, uint32_t status);
+    uint32_t (*queue_limit)(struct virtio *device, unsigned number); /* its size; 0: no such one */
+    bool (*set_queue)(struct queue *queue);
+    void (*notify)(const struct queue *queue);
+    uint32_t (*acknowledge)(struct virtio *device);         /* why the device interrupted us */
+    uint32_t (*generation)(struct virtio *device);          /* changes with the configuration */
+};
 
 enum { INTERRUPT_QUEUE = 1, INTERRUPT_CONFIG = 2 };
+
+unsigned virtio_mmio_find(struct virtio *devices, unsigned limit);
+unsigned virtio_pci_find(struct virtio *devices, unsigned limit);
 
 /* ---- queue.c: split virtqueues ---- */
 
@@ -82,58 +117,33 @@ struct queue {
     struct avail avail __attribute__((aligned(2)));
     struct used used __attribute__((aligned(4)));
     struct virtio *device;
+    uint64_t doorbell;    /* the register that tells the device to look; the transport's */
     uint16_t number;      /* among the device's queues */
     uint16_t size;        /* the device may want a smaller one than we have */
     uint16_t free;        /* the first free descriptor; its `next` is the second */
     uint16_t free_count;
     uint16_t seen;        /* how far we have read the used ring */
+    struct lent {
+        bool out;         /* a chain that starts with this descriptor is the device's now */
+        uint32_t room;    /* how much it may write into it */
+    } lent[QUEUE_SIZE];
 };
 
 /* One stretch of memory in a request. */
 struct piece {
-    const void *data;
+    const volatile void *data;
     uint32_t length;
     bool device_writes;
 };
 
 bool queue_start(struct queue *queue, struct virtio *device, unsigned number);
 bool queue_add(struct queue *queue, const struct piece *pieces, unsigned count); /* false: full */
+bool queue_give(struct queue *queue, void *buffer, uint32_t length); /* for the device to fill */
 void queue_notify(struct queue *queue);
 bool queue_has_used(const struct queue *queue);
-const void *queue_take(struct queue *queue, uint32_t *written); /* the first piece, or NULL */
+void *queue_take(struct queue *queue, uint32_t *written); /* the first piece, or NULL */
 bool queue_wait(struct queue *queue); /* until the device is done with a chain; false: it is not */
-
-/* ---- virtio_blk.c ---- */
-
-enum { SECTOR = 512, DISK_LIMIT = VIRTIO_SLOTS };
-
-enum disk_request { /* [virtio 5.2.6] */
-    DISK_READ = 0,
-    DISK_WRITE = 1,
-    DISK_FLUSH = 4,
-    DISK_ID = 8,
-    DISK_DISCARD = 11,
-    DISK_ZERO = 13,
-};
-
-enum disk_result { DISK_OK = 0, DISK_IOERR = 1, DISK_UNSUPPORTED = 2, DISK_SILENT = 255 };
-
-struct disk {
-    struct virtio *device;
-    struct queue queue;
-};
-extern struct disk disks[DISK_LIMIT];
-extern unsigned disk_count;
-
-void disk_start_all(void);
-bool disk_has(const struct disk *disk, enum disk_request request);
-uint64_t disk_sectors(const struct disk *disk);
-bool disk_read_only(const struct disk *disk);
-enum disk_result disk_transfer(struct disk *disk, enum disk_request request, uint64_t sector,
-                               void *data, uint32_t length);
-enum disk_result disk_erase(struct disk *disk, enum disk_request request, uint64_t sector,
-                            uint32_t sectors);
-const char *disk_result_name(enum disk_result result);
+bool queue_ask(struct queue *queue, const struct piece *pieces, unsigned count, uint32_t *written);
 
 /* ---- virtio_console.c ---- */
 
@@ -143,8 +153,9 @@ bool port_has_news(void);                         /* for port_poll() or port_rea
 bool port_read(char *c);
 void port_write(const char *text, size_t length);
 
-/* ---- cmd_disk.c, cmd_disk_bench.c ---- */
+/* ---- virtio_rng.c ---- */
 
-struct disk *disk_current(void); /* NULL, having said so, if there is none */
-bool disk_range(unsigned count, char **words, uint64_t *sector, uint64_t *sectors);
-int cmd_disk_bench(unsigned count, char **words);
+enum { RNG_LIMIT = 4 };
+extern unsigned rng_count;
+void rng_start_all(void);
+uint32_t rng_read(unsigned number, void *buffer, uint32_t length); /* how many bytes there are */

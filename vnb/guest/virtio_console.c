@@ -32,12 +32,12 @@ static unsigned port;           /* its number, */
 static bool known, host_open;   /* once known; and whether somebody listens */
 static bool port_opened;
 
-static const char *reading;     /* the buffer that port_read() is in, or NULL */
+static char *reading;           /* the buffer that port_read() is in, or NULL */
 static uint32_t reading_at, reading_length;
 
-static void give(struct queue *queue, const void *buffer, uint32_t length)
+static void give(struct queue *queue, void *buffer, uint32_t length)
 {
-    queue_add(queue, &(struct piece){buffer, length, true}, 1);
+    queue_give(queue, buffer, length);
     queue_notify(queue);
 }
 
@@ -45,10 +45,7 @@ static void give(struct queue *queue, const void *buffer, uint32_t length)
 static bool send(struct queue *queue, const void *data, uint32_t length)
 {
     uint32_t written;
-    if (!queue_add(queue, &(struct piece){data, length, false}, 1))
-        return false;
-    queue_notify(queue);
-    return queue_wait(queue) && queue_take(queue, &written);
+    return queue_ask(queue, &(struct piece){data, length, false}, 1, &written);
 }
 
 static void say(uint32_t about, uint16_t event, uint16_t value)
@@ -76,12 +73,12 @@ static bool start(void)
 void port_start(const char *name)
 {
     wanted = name;
-    for (unsigned slot = 0; slot < VIRTIO_SLOTS; slot++) {
-        device = &virtio_devices[slot];
-        if (device->id == VIRTIO_CONSOLE && start())
+    while ((device = virtio_next(device, VIRTIO_CONSOLE))) {
+        if (start()) {
+            virtio_name(device, "console", 0);
             return;
+        }
     }
-    device = NULL;
 }
 
 static void hear(const char *message, uint32_t length)
@@ -127,7 +124,7 @@ bool port_has_news(void)
 bool port_poll(void)
 {
     uint32_t length;
-    const char *message;
+    char *message;
     if (!device)
         return false;
     while ((message = queue_take(&queues[CONTROL_IN], &length))) {

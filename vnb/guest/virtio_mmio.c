@@ -27,19 +27,14 @@ enum {
     CONFIG = 0x100,
 };
 
-static uint64_t base(const struct virtio *device)
-{
-    return VIRTIO + device->slot * VIRTIO_SLOT_SIZE;
-}
-
 static uint32_t get(const struct virtio *device, unsigned offset)
 {
-    return REGISTER32(base(device) + offset);
+    return REGISTER32(device->registers + offset);
 }
 
 static void set(const struct virtio *device, unsigned offset, uint32_t value)
 {
-    REGISTER32(base(device) + offset) = value;
+    REGISTER32(device->registers + offset) = value;
 }
 
 static void set_address(const struct virtio *device, unsigned offset, const volatile void *address)
@@ -48,85 +43,98 @@ static void set_address(const struct virtio *device, unsigned offset, const vola
     set(device, offset + 4, (uint32_t)((uintptr_t)address >> 32));
 }
 
-/* A slot may be empty in two ways: nothing answers there at all, or an ID of zero does. */
-void transport_probe(struct virtio *device)
+static void print_place(const struct virtio *device)
 {
-    uint64_t magic;
-    if (!guarded_load(base(device) + MAGIC, 4, &magic) || magic != 0x74726976)
-        return;
-    device->version = get(device, VERSION);
-    device->id = get(device, DEVICE_ID);
+    print("slot %u", device->place);
 }
 
-uint64_t transport_features(struct virtio *device)
+static uint64_t features(struct virtio *device)
 {
     set(device, DEVICE_FEATURES_HALF, 0);
-    uint64_t features = get(device, DEVICE_FEATURES);
+    uint64_t low = get(device, DEVICE_FEATURES);
     set(device, DEVICE_FEATURES_HALF, 1);
-    return features | (uint64_t)get(device, DEVICE_FEATURES) << 32;
+    return low | (uint64_t)get(device, DEVICE_FEATURES) << 32;
 }
 
-void transport_accept(struct virtio *device, uint64_t features)
+static void accept(struct virtio *device, uint64_t accepted)
 {
     set(device, DRIVER_FEATURES_HALF, 0);
-    set(device, DRIVER_FEATURES, (uint32_t)features);
+    set(device, DRIVER_FEATURES, (uint32_t)accepted);
     set(device, DRIVER_FEATURES_HALF, 1);
-    set(device, DRIVER_FEATURES, (uint32_t)(features >> 32));
+    set(device, DRIVER_FEATURES, (uint32_t)(accepted >> 32));
 }
 
-uint32_t transport_status(struct virtio *device)
+static uint32_t status(struct virtio *device)
 {
     return get(device, STATUS);
 }
 
-void transport_set_status(struct virtio *device, uint32_t status)
+static void set_status(struct virtio *device, uint32_t value)
 {
-    set(device, STATUS, status);
+    set(device, STATUS, value);
 }
 
-/* The largest size of a queue that the device can work with; 0: it has no such queue. */
-uint32_t transport_queue_limit(struct virtio *device, unsigned index)
+static uint32_t queue_limit(struct virtio *device, unsigned number)
 {
-    set(device, QUEUE_SELECT, index);
+    set(device, QUEUE_SELECT, number);
     return get(device, QUEUE_READY) ? 0 : get(device, QUEUE_SIZE_MAX);
 }
 
-void transport_set_queue(struct virtio *device, uint32_t size, const void *descriptors,
-                         const volatile void *avail, const volatile void *used)
+static bool set_queue(struct queue *queue)
 {
-    set(device, QUEUE_SIZE_SET, size);
-    set_address(device, QUEUE_DESCRIPTORS, descriptors);
-    set_address(device, QUEUE_AVAIL, avail);
-    set_address(device, QUEUE_USED, used);
+    struct virtio *device = queue->device;
+    queue->doorbell = device->registers + QUEUE_NOTIFY; /* one for all of the device's queues */
+    set(device, QUEUE_SELECT, queue->number);
+    set(device, QUEUE_SIZE_SET, queue->size);
+    set_address(device, QUEUE_DESCRIPTORS, queue->descriptors);
+    set_address(device, QUEUE_AVAIL, &queue->avail);
+    set_address(device, QUEUE_USED, &queue->used);
     set(device, QUEUE_READY, 1); /* last: from here the device may read all of the above */
+    return true;
 }
 
-void transport_notify(struct virtio *device, unsigned index)
+static void notify(const struct queue *queue)
 {
-    set(device, QUEUE_NOTIFY, index);
+    REGISTER32(queue->doorbell) = queue->number;
 }
 
-uint32_t transport_acknowledge(struct virtio *device)
+static uint32_t acknowledge(struct virtio *device)
 {
     uint32_t reasons = get(device, INTERRUPT_STATUS);
     set(device, INTERRUPT_ACKNOWLEDGE, reasons);
     return reasons;
 }
 
-/* A value of 1, 2, 4 or 8 bytes.  The device may change its configuration while we read the second
- * half of a long one; the generation tells, and we read again.  [virtio 2.5.1] */
-uint64_t transport_config(struct virtio *device, unsigned offset, unsigned size)
+static uint32_t generation(struct virtio *device)
 {
-    uint64_t address = base(device) + CONFIG + offset, value;
-    uint32_t generation;
-    do {
-        generation = get(device, CONFIG_GENERATION);
-        if (size == 8) {
-            value = REGISTER32(address);
-            value |= (uint64_t)REGISTER32(address + 4) << 32;
-        } else {
-            guarded_load(address, size, &value);
-        }
-    } while (generation != get(device, CONFIG_GENERATION));
-    return value;
+    return get(device, CONFIG_GENERATION);
+}
+
+static const struct transport mmio = {
+    print_place, features, accept,      status,     set_status,
+    queue_limit, set_queue, notify,     acknowledge, generation,
+};
+
+/* A slot may be empty in two ways: nothing answers there at all, or an ID of zero does. */
+unsigned virtio_mmio_find(struct virtio *devices, unsigned limit)
+{
+    unsigned count = 0;
+    for (unsigned slot = 0; slot < VIRTIO_SLOTS && count < limit; slot++) {
+        uint64_t base = VIRTIO + slot * VIRTIO_SLOT_SIZE, magic;
+        if (!guarded_load(base + MAGIC, 4, &magic) || magic != 0x74726976)
+            continue;
+        struct virtio *device = &devices[count];
+        *device = (struct virtio){
+            .transport = &mmio,
+            .place = slot,
+            .source = VIRTIO_SOURCE(slot),
+            .registers = base,
+            .config = base + CONFIG,
+            .config_size = VIRTIO_SLOT_SIZE - CONFIG,
+        };
+        device->version = get(device, VERSION);
+        device->id = get(device, DEVICE_ID);
+        count += device->id != VIRTIO_ABSENT;
+    }
+    return count;
 }

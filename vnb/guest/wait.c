@@ -14,9 +14,9 @@ void sleep_unless(bool (*ready)(void *), void *what)
     csr_set(mstatus, were_on);
 }
 
-bool wait_until(bool (*ready)(void *), void *what, uint64_t seconds)
+bool wait_until(bool (*ready)(void *), void *what, uint64_t milliseconds)
 {
-    uint64_t end = clock_ticks() + seconds * board.timebase;
+    uint64_t end = clock_ticks() + milliseconds * board.timebase / 1000;
     clock_alarm(end);
     while (!ready(what) && clock_ticks() < end)
         sleep_unless(ready, what);
