@@ -146,7 +146,7 @@ class Pci:
         found = {}
         place = self.header(0x34, 1)
         while place:
-            assert self.header(place, 1) == 0x09 and self.header(place + 4, 1) == 0
+            assert self.header(place, 1) == 0x09
             kind = self.header(place + 3, 1)
             found[kind] = place, self.header(place + 8, 4), self.header(place + 12, 4)
             place = self.header(place + 1, 1)
