@@ -5,6 +5,7 @@ from vnb.config.disk import Disk, DiskMode
 from vnb.config.entropy import Entropy
 from vnb.config.input import Keyboard, Mouse, Tablet, Touch
 from vnb.config.machine import Config, Engine, check, host_memory
+from vnb.config.net import Net
 from vnb.config.part import Part, Random, Transport
 from vnb.config.screen import Screen
 from vnb.config.words import in_words, size_in_bytes
@@ -18,6 +19,7 @@ __all__ = [
     "Entropy",
     "Keyboard",
     "Mouse",
+    "Net",
     "Part",
     "Random",
     "Screen",

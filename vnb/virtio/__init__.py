@@ -6,6 +6,7 @@ from vnb.virtio.device import Device
 from vnb.virtio.entropy import Entropy
 from vnb.virtio.input import Input
 from vnb.virtio.mmio import EmptySlot, MmioTransport
+from vnb.virtio.net import Net
 from vnb.virtio.pci import PciTransport
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Entropy",
     "Input",
     "MmioTransport",
+    "Net",
     "PciTransport",
     "Port",
 ]

@@ -47,7 +47,7 @@ class Device:
     type: ClassVar[int]
     name: ClassVar[str]
     needs: ClassVar[Mapping[int, int]] = {}
-    """Feature bits that may only be accepted together with others: {bit: the bits it needs}."""
+    """Feature bits that may only be accepted with others: {bit: those of which it needs one}."""
 
     def __init__(self, features: int, queues: Sequence[int], config: bytes = b"") -> None:
         """`features` besides the common ones, the queues' largest sizes, and the config space."""
@@ -230,7 +230,7 @@ class Device:
             not self.accepted & ~self.offered
             and self.negotiated(VERSION_1)
             and all(
-                self.accepted & needed == needed
+                self.negotiated(needed)
                 for feature, needed in self.needs.items()
                 if self.negotiated(feature)
             )
