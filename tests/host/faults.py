@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vnb.host import block
+from vnb.host.block import file
 
 FAILURES = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE)
 
@@ -19,20 +19,20 @@ def fail(monkeypatch: pytest.MonkeyPatch, call: str, code: int) -> None:
         raise OSError(code, os.strerror(code))
 
     if call == "fallocate":
-        monkeypatch.setattr(block, "_fallocate", lambda: lambda *arguments: code)
+        monkeypatch.setattr(file, "_fallocate", lambda: lambda *arguments: code)
     else:
         monkeypatch.setattr(os, call, failing)
 
 
 def shorten(monkeypatch: pytest.MonkeyPatch, call: str, most: int) -> None:
     """Every further use of preadv or pwritev moves at most `most` bytes."""
-    whole: Callable[[int, Sequence[memoryview], int], int] = getattr(os, call)
+    whole: Callable[..., int] = getattr(os, call)
 
-    def short(fd: int, buffers: Sequence[memoryview], offset: int) -> int:
+    def short(fd: int, buffers: Sequence[memoryview], offset: int, flags: int = 0) -> int:
         some, left = [], most
         for buffer in buffers:
             some.append(buffer[:left])
             left -= len(some[-1])
-        return whole(fd, some, offset)
+        return whole(fd, some, offset, flags)
 
     monkeypatch.setattr(os, call, short)

@@ -10,8 +10,8 @@ import pytest
 from tests.contracts.block import SIZE, BlockContract
 from tests.host.faults import FAILURES, fail, shorten
 from vnb.errors import HostError, UsageError
-from vnb.host import block
 from vnb.host.block import CLUSTER, Block, Memory, Overlay, Raw
+from vnb.host.block.disk import cut
 
 
 @pytest.fixture
@@ -273,15 +273,14 @@ def test_a_disk_in_memory_is_one_or_more_sectors(content: int | bytes) -> None:
 
 
 def kept(disk: Overlay) -> int:
-    return sum(map(len, disk._clusters.values()))
+    return sum(map(len, disk._store.clusters.values()))
 
 
 def test_buffers_are_cut_where_clusters_begin() -> None:
     data = memoryview(bytes(2 * CLUSTER))
-    cut = list(block.clusters(CLUSTER - 10, [data[:5], data[:0], data[: CLUSTER + 6]]))
-    assert [(number, start, len(part)) for number, start, part in cut] == [
-        (0, CLUSTER - 10, 5),
-        (0, CLUSTER - 5, 5),
-        (1, 0, CLUSTER),
-        (2, 0, 1),
+    found = cut(CLUSTER - 10, [data[:5], data[:0], data[: CLUSTER + 6], data[:7]])
+    assert [(number, start, [len(part) for part in parts]) for number, start, parts in found] == [
+        (0, CLUSTER - 10, [5, 5]),
+        (1, 0, [CLUSTER]),
+        (2, 0, [1, 7]),
     ]

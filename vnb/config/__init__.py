@@ -8,7 +8,7 @@ from vnb.config.machine import Config, Engine, check, host_memory
 from vnb.config.net import Net
 from vnb.config.part import Part, Random, Transport
 from vnb.config.screen import Screen
-from vnb.config.words import in_words, size_in_bytes
+from vnb.sizes import in_words, size_in_bytes
 
 __all__ = [
     "Config",

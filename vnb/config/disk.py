@@ -6,9 +6,10 @@ from typing import Literal, get_args
 
 from vnb import virtio
 from vnb.config.part import Part, Random
-from vnb.config.words import in_words, one_of, size_in_bytes
+from vnb.config.words import one_of
 from vnb.errors import UsageError
 from vnb.host import block
+from vnb.sizes import in_words, size_in_bytes
 
 DiskMode = Literal["rw", "ro", "snapshot"]
 

@@ -10,11 +10,12 @@ from typing import Literal, get_args
 from vnb.clock import ClockName
 from vnb.config.console import Console
 from vnb.config.part import Part, Transport
-from vnb.config.words import in_words, one_of, size_in_bytes
+from vnb.config.words import one_of
 from vnb.cpu.hart import EngineName
 from vnb.errors import UsageError
 from vnb.images import Image
 from vnb.platform.board import VIRT
+from vnb.sizes import in_words, size_in_bytes
 
 Engine = Literal["auto", "llvm", "numba", "python"]
 FASTEST: EngineName = "llvm"
