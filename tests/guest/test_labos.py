@@ -86,7 +86,8 @@ def test_help_names_every_command_in_lines_that_fit_a_terminal(machine: Machine)
     text = machine.shell("help", timeout=5).stdout
     names = " ".join(line.split()[0] for line in text.splitlines())
     assert names == (
-        "help regs mem cpu disk input rng devices virtio pci irq echo time uptime crash reboot halt"
+        "help regs mem cpu disk net dhcp arp ping udp input rng devices virtio pci irq"
+        " echo time uptime crash reboot halt"
     )
     for parent in ("mem", "cpu", "disk"):
         text += machine.shell(f"help {parent}", timeout=5).stdout

@@ -1,15 +1,16 @@
 /* What goes on while a command waits, and while none runs: the host's agent may want the command
  * stopped, and the network does not wait until somebody looks. */
-#include "labos.h"
+#include "net.h"
 
 bool background_has_work(void)
 {
-    return agent_has_news();
+    return agent_has_news() || net_has_frames();
 }
 
 void background_work(void)
 {
     agent_listen();
+    ether_serve();
 }
 
 /* One thing to wait for, and all the others that must wake us. */

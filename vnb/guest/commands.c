@@ -1,5 +1,5 @@
 /* The table of commands, and those of them that are too small for a file of their own. */
-#include "labos.h"
+#include "net.h"
 
 static void help(const struct command *parent, const struct command *command)
 {
@@ -84,6 +84,11 @@ const struct command commands[] = {
     {"mem",    cmd_mem_size,  0, 0,   "[dump|...]", "see, change, test memory", mem_commands},
     {"cpu",    cmd_cpu_info,  0, 0,   "[bench]", "what it is, how fast", cpu_commands},
     {"disk",   cmd_disk_info, 0, 0,   "[read|...]", "see, change, test disks", disk_commands},
+    {"net",    cmd_net_info,  0, 0,   "[address|...]", "the network interfaces", net_commands},
+    {"dhcp",   cmd_dhcp,      0, 0,   "", "ask the network for an address"},
+    {"arp",    cmd_arp,       0, 0,   "", "the neighbours that are known"},
+    {"ping",   cmd_ping,      1, 2,   "ADDRESS [COUNT]", "does anybody answer there?"},
+    {"udp",    cmd_udp,       0, 0,   "[echo|send ...]", "talk in datagrams", udp_commands},
     {"input",  cmd_input,     0, 0,   "[show|...]", "what keyboards and mice say", input_commands},
     {"rng",    cmd_rng,       0, 2,   "[N [DEVICE]]", "random bytes, in hexadecimal"},
     {"devices", cmd_devices,   0, 0,   "", "the VirtIO devices, by name"},

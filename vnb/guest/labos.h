@@ -139,6 +139,7 @@ void stop(void);                                /* it was */
 extern bool shell_busy;                         /* a command is running */
 
 /* cmd_*.c */
+int cmd_arp(unsigned count, char **words);
 int cmd_cpu_info(unsigned count, char **words);
 int cmd_crash(unsigned count, char **words);
 int cmd_disk_info(unsigned count, char **words);
@@ -147,10 +148,13 @@ int cmd_irq(unsigned count, char **words);
 int cmd_mem_size(unsigned count, char **words);
 int cmd_regs(unsigned count, char **words);
 int cmd_devices(unsigned count, char **words);
+int cmd_net_info(unsigned count, char **words);
 int cmd_pci(unsigned count, char **words);
 int cmd_rng(unsigned count, char **words);
+int cmd_udp(unsigned count, char **words);
 int cmd_virtio(unsigned count, char **words);
-extern const struct command cpu_commands[], disk_commands[], input_commands[], mem_commands[];
+extern const struct command cpu_commands[], disk_commands[], input_commands[], mem_commands[],
+    net_commands[], udp_commands[];
 
 /* pattern.c */
 struct pattern {

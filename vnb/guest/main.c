@@ -1,15 +1,16 @@
 /* labos: a machine, a prompt, and nothing between them.
  *
  * main() starts the devices and then does one thing at a time: a key from the console, a command
- * from the agent's port, or sleep. */
+ * from the agent's port, a frame from the network, or sleep. */
 #include "disk.h"
 #include "input.h"
+#include "net.h"
 #include "pci.h"
 
 static bool has_work(void *unused)
 {
     (void)unused;
-    return uart_has_input() || agent_has_work();
+    return uart_has_input() || agent_has_work() || background_has_work();
 }
 
 static void __attribute__((noreturn)) serve(void)
@@ -24,6 +25,8 @@ static void __attribute__((noreturn)) serve(void)
             }
         } else if (agent_has_work()) {
             agent_serve();
+        } else if (background_has_work()) {
+            background_work();
         } else {
             print_flush();
             sleep_unless(has_work, NULL);
@@ -51,6 +54,7 @@ void __attribute__((noreturn)) main(uint64_t device_tree)
     disk_start_all();
     input_start_all();
     rng_start_all();
+    net_start_all();
     agent_start();
     csr_set(mstatus, MSTATUS_MIE); /* every device that may interrupt is ready for it */
 
