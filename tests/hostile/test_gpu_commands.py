@@ -48,7 +48,8 @@ def fields(dice: random.Random, kind: int) -> bytes:
     layout, good = COMMANDS[kind]
     signed = layout is gpu.POINTER
     numbers = NUMBERS if signed else NUMBERS + LARGE
-    return layout.pack(*(dice.choice(numbers) if dice.random() < 0.2 else one for one in good))
+    share = dice.choice((0, 0.1, 0.2, 0.7))
+    return layout.pack(*(dice.choice(numbers) if dice.random() < share else one for one in good))
 
 
 def entries(dice: random.Random, memory: Memory) -> bytes:
