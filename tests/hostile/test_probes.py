@@ -11,14 +11,14 @@ import pytest
 
 from tests.virtio.devices import CONTENT, block_header
 from tests.virtio.driver import NEXT, READY, WRITE, Driver
-from vnb.host.block import Memory, Raw
+from vnb.host.block import Drive, Memory, Raw
 from vnb.virtio.block import T_FLUSH, T_IN, T_OUT, UNSUPP, Block
 from vnb.virtio.device import ACKNOWLEDGE, DRIVER, FEATURES_OK, NEEDS_RESET
 
 
 @pytest.fixture
 def driver() -> Driver:
-    return Driver(Block(Memory(CONTENT)))
+    return Driver(Block(Drive(Memory(CONTENT))))
 
 
 def works(driver: Driver) -> bool:
@@ -103,7 +103,7 @@ def test_a_small_guest_that_asks_for_one_large_read_gets_no_host_memory(tmp_path
     path = tmp_path / "large.img"
     with path.open("wb") as file:
         file.truncate(4 << 30)
-    driver = Driver(Block(Raw(path))).start()
+    driver = Driver(Block(Drive(Raw(path)))).start()
     ring = driver.rings[0]
     header, data = driver.buffer(block_header(T_IN, 0)), driver.buffer(16)
     tracemalloc.start()

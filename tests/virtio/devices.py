@@ -3,7 +3,7 @@
 from tests.contracts.virtio import VirtioContract
 from tests.virtio.driver import Driver
 from tests.virtio.painter import SIZE, Painter
-from vnb.host.block import Memory
+from vnb.host.block import Drive, Memory
 from vnb.host.chars import Terminal
 from vnb.host.input import Keyboard
 from vnb.host.screen import Screen
@@ -23,7 +23,7 @@ class BlockDevice(VirtioContract):
     queue = 0
 
     def device(self) -> Device:
-        return Block(Memory(CONTENT), serial="contract")
+        return Block(Drive(Memory(CONTENT)), serial="contract")
 
     def request(self, driver: Driver) -> None:
         driver.send(0, [block_header(4, 0)], [1], kick=False)
