@@ -3,7 +3,7 @@
 The numbers in brackets are those of tests/virtio/RULES.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -133,18 +133,23 @@ class VirtioContract:
     transport: Any
     queue = 0
     """A queue whose chains the device takes as soon as it is notified."""
+    phrases: Sequence[bytes] = (bytes(16),)
+    """What requests begin with, sound ones and others; hostile tests say these."""
 
     def device(self) -> Device:
         """A fresh device."""
         raise NotImplementedError
 
     def roundtrip(self, driver: Driver) -> None:
-        """Use the device for what it is for, and assert that it works."""
+        """Use the device for what it is for, and assert that it works; this can be repeated."""
         raise NotImplementedError
 
     def request(self, driver: Driver) -> None:
         """Offer, without a kick, one chain on `queue` that is in order."""
         raise NotImplementedError
+
+    def stir(self) -> None:
+        """Let something happen on the host's side that the device has to look at."""
 
     @pytest.fixture
     def driver(self) -> Driver:

@@ -1,45 +1,108 @@
 """Random register programs: whatever a driver writes, the device raises nothing and resets."""
 
-import os
 import random
+from collections.abc import Callable
 
 import pytest
 
-from tests.virtio.devices import BlockDevice, ConsoleDevice
-from tests.virtio.driver import READY, RINGS, Driver
+from tests.contracts.virtio import VirtioContract
+from tests.hostile.cases import PROGRAMS, SEED, share
+from tests.virtio.devices import DEVICES
+from tests.virtio.driver import READY, RINGS, Driver, Mmio, Pci
 from vnb.memory import Memory
 
-PROGRAMS = int(os.environ.get("VNB_PROGRAMS", "3000"))
+PHASES = ("reset", "negotiated", "live")
+CASES = share(PROGRAMS, 2 * len(DEVICES) * len(PHASES))
 STEPS = 50
-SEED = int(os.environ.get("VNB_SEED", "1"))
 
-REGISTERS = (*range(0, 0x100, 4), *[0x70] * 30, *[0x44] * 10, *[0x50] * 10, 0x38, 0x38)
 VALUES = (*range(20), 127, 128, 255, 0x8000_0000, 0x8001_0000, 0x8001_0100, 0xFFFF_FFFF, 1 << 30)
+STATUSES = (1, 3, 11, 15, 15, 64, 128, 255, 0)
+SIZES = (1, 2, 4, 8)
+
+# By transport: (offset, bytes) of the registers, the more telling ones more than once.
+MMIO = (
+    *[(offset, 4) for offset in range(0, 0x100, 4)],
+    *[(0x70, 4)] * 30,  # Status
+    *[(0x44, 4)] * 10,  # QueueReady
+    *[(0x50, 4)] * 10,  # QueueNotify
+    *[(0x38, 4)] * 2,  # QueueSize
+)
+PCI = (
+    *[(offset, 4) for offset in (*range(0, 0x10, 4), *range(0x20, 0x38, 4))],
+    *[(offset, 2) for offset in (*range(0x10, 0x20, 2), 0x38, 0x3A)],
+    *[(0x14, 1)] * 15,  # device_status
+    *[(0x1C, 2)] * 5,  # queue_enable
+    *[(0x3000 + 4 * queue, 2) for queue in range(5)],  # notifications
+)
+HEADER = ((0x04, 2), (0x04, 1), (0x10, 4), (0x10, 1), (0x3C, 1), (0x40, 4))
+BARS = (0, 0xFFFF_FFFF, 0x4000_0000, 0x5000_0000, 0x7FFF_C000, 0x8000_0000)
 
 
-def step(dice: random.Random, driver: Driver) -> None:
-    if dice.random() < 0.8:
-        offset = dice.choice(REGISTERS)
-        value = dice.choice((1, 3, 11, 15, 15, dice.choice(VALUES)) if offset == 0x70 else VALUES)
-        driver.port.write(offset, value)
-    elif dice.random() < 0.7:
-        size = dice.choice((1, 2, 4, 8))
-        driver.port.write(dice.randrange(0x1000 - size), dice.randrange(1 << 8 * size), size)
+def mmio_step(dice: random.Random, driver: Driver) -> None:
+    fate = dice.random()
+    if fate < 0.8:
+        offset, size = dice.choice(MMIO)
+        driver.port.write(offset, dice.choice(STATUSES if offset == 0x70 else VALUES), size)
     else:
-        size = dice.choice((1, 2, 4, 8))
-        value = driver.port.read(dice.randrange(0x1000 - size), size)
-        assert 0 <= value < 1 << 8 * size
+        anywhere(dice, driver, 0x1000, write=fate < 0.94)
 
 
-@pytest.mark.parametrize("kind", [BlockDevice, ConsoleDevice])
-@pytest.mark.parametrize("phase", ["reset", "negotiated", "live"])
+def pci_step(dice: random.Random, driver: Driver) -> None:
+    port, fate = driver.port, dice.random()
+    if fate < 0.7:
+        offset, size = dice.choice(PCI)
+        value = dice.choice(STATUSES if offset == 0x14 else VALUES) & (1 << 8 * size) - 1
+        port.write(offset, value, size)
+    elif fate < 0.76:
+        offset, size = dice.choice(HEADER)
+        value = 0x6 if offset == 0x04 and dice.random() < 0.8 else dice.choice(BARS)
+        port.write_header(offset, value & (1 << 8 * size) - 1, size)
+        if dice.random() < 0.8:
+            port.wake()
+    elif fate < 0.84:
+        through_window(dice, port)
+    else:
+        anywhere(dice, driver, 0x4000, write=fate < 0.95)
+
+
+def through_window(dice: random.Random, port: Pci) -> None:
+    """An access by the capability PCI_CFG, to a register or to nowhere."""
+    offset, size = dice.choice(PCI)
+    if dice.random() < 0.2:
+        offset, size = dice.randrange(0x5000), dice.choice((0, 3, 8, 0xFFFF_FFFF))
+    window = port.window_at
+    port.write_header(window + 4, dice.choice((0, 0, 0, 0, 1, 6)), 1)
+    port.write_header(window + 8, offset, 4)
+    port.write_header(window + 12, size, 4)
+    if dice.random() < 0.5:
+        port.header(window + 16, 4)
+    else:
+        port.write_header(window + 16, dice.choice(VALUES), 4)
+
+
+def anywhere(dice: random.Random, driver: Driver, end: int, *, write: bool) -> None:
+    size = dice.choice(SIZES)
+    offset = dice.randrange(end - size)
+    if write:
+        driver.port.write(offset, dice.getrandbits(8 * size), size)
+    else:
+        assert 0 <= driver.port.read(offset, size) < 1 << 8 * size
+
+
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize(("transport", "step"), [(Mmio, mmio_step), (Pci, pci_step)])
+@pytest.mark.parametrize("kind", DEVICES)
 def test_no_register_program_does_more_than_break_its_own_device(
-    kind: type[BlockDevice] | type[ConsoleDevice], phase: str
+    kind: type[VirtioContract],
+    transport: type[Mmio | Pci],
+    step: Callable[[random.Random, Driver], None],
+    phase: str,
 ) -> None:
-    dice = random.Random(f"{SEED} {kind.__name__} {phase}")
+    dice = random.Random(f"{SEED} {kind.__name__} {transport.__name__} {phase}")
     contract = kind()
-    driver = Driver(contract.device(), memory=Memory(1 << 22))
-    for number in range(PROGRAMS):
+    driver = Driver(contract.device(), transport, Memory(1 << 22))
+    for number in range(CASES):
+        driver.port.wake()
         if phase == "live":
             driver.start(size=8)
         elif phase == "negotiated":
@@ -51,10 +114,13 @@ def test_no_register_program_does_more_than_break_its_own_device(
         try:
             for _ in range(STEPS):
                 step(dice, driver)
+            driver.settle()
             if number % 10 == 0:
+                driver.port.wake()
                 contract.roundtrip(driver.start(size=8))
         except BaseException:
-            print(f"seed {SEED}, program {number}")
+            print(f"VNB_SEED={SEED}, program {number}")
             raise
+    driver.port.wake()
     driver.start()
     assert driver.port.status == READY

@@ -1,5 +1,7 @@
 """The devices that there are, each with what it takes to use it; contracts are tested on all."""
 
+import struct
+
 from tests.contracts.virtio import VirtioContract
 from tests.virtio.driver import Driver
 from tests.virtio.painter import SIZE, Painter
@@ -7,11 +9,12 @@ from vnb.host.block import Drive, Memory
 from vnb.host.chars import Terminal
 from vnb.host.input import Keyboard
 from vnb.host.screen import Screen
+from vnb.virtio import gpu
 from vnb.virtio.block import Block
 from vnb.virtio.console import Console, Port
 from vnb.virtio.device import Device
 from vnb.virtio.entropy import Entropy
-from vnb.virtio.gpu import GET_DISPLAY_INFO, HEADER, Gpu
+from vnb.virtio.gpu import Gpu
 from vnb.virtio.input import EVENT, Input
 
 CONTENT = bytes(range(256)) * 512
@@ -21,6 +24,11 @@ class BlockDevice(VirtioContract):
     """A disk of 256 sectors in memory."""
 
     queue = 0
+    phrases = tuple(
+        struct.pack("<QQ", kind, sector)
+        for kind in (0, 1, 4, 8, 11, 13, 2, 0xFFFF_FFFF)
+        for sector in (0, 3, 255, 256, 1 << 60)
+    )
 
     def device(self) -> Device:
         return Block(Drive(Memory(CONTENT)), serial="contract")
@@ -38,10 +46,20 @@ class ConsoleDevice(VirtioContract):
     """A console and a named port."""
 
     queue = 1
+    phrases = tuple(
+        struct.pack("<IHH", port, event, value)
+        for port in (0, 1, 2, 0xFFFF_FFFF)
+        for event in range(9)
+        for value in (0, 1)
+    )
 
     def device(self) -> Device:
         self.terminals = [Terminal(), Terminal()]
         return Console([Port(self.terminals[0], console=True), Port(self.terminals[1], "second")])
+
+    def stir(self) -> None:
+        for terminal in self.terminals:
+            terminal.write("input")
 
     def request(self, driver: Driver) -> None:
         driver.send(1, [b"x"], kick=False)
@@ -57,10 +75,19 @@ class InputDevice(VirtioContract):
     """A keyboard."""
 
     queue = 1
+    phrases = tuple(
+        EVENT.pack(kind, code, value)
+        for kind in (0x11, 0, 1, 0xFFFF)
+        for code in (0, 1, 0xFFFF)
+        for value in (0, 1, -1)
+    )
 
     def device(self) -> Device:
         self.keyboard = Keyboard()
         return Input(self.keyboard, serial="contract")
+
+    def stir(self) -> None:
+        self.keyboard.send_key("a", True)
 
     def request(self, driver: Driver) -> None:
         driver.send(1, [EVENT.pack(0x11, 1, 1)], kick=False)
@@ -93,17 +120,39 @@ class EntropyDevice(VirtioContract):
 class GpuDevice(VirtioContract):
     """A screen."""
 
+    phrases = tuple(
+        gpu.HEADER.pack(kind, flags, 7, 0, 0) + body
+        for kind, body in (
+            (gpu.CREATE_2D, gpu.CREATE.pack(1, 2, 32, 32)),
+            (gpu.ATTACH_BACKING, gpu.ATTACH.pack(1, 1) + gpu.ENTRY.pack(0x8000_0800, 4096)),
+            (gpu.SET_SCANOUT, gpu.ON_SCREEN.pack(0, 0, 32, 32, 0, 1)),
+            (gpu.TRANSFER_TO_HOST_2D, gpu.TRANSFER.pack(0, 0, 32, 32, 0, 1)),
+            (gpu.FLUSH, gpu.IN_PICTURE.pack(0, 0, 32, 32, 1)),
+            (gpu.UPDATE_CURSOR, gpu.POINTER.pack(0, 5, 5, 1, 0, 0)),
+            (gpu.MOVE_CURSOR, gpu.POINTER.pack(0, -5, 500, 1, 0, 0)),
+            (gpu.DETACH_BACKING, gpu.ONE.pack(1)),
+            (gpu.UNREF, gpu.ONE.pack(1)),
+            (gpu.GET_EDID, gpu.ONE.pack(0)),
+            (gpu.GET_CAPSET_INFO, gpu.ONE.pack(0)),
+            (gpu.GET_DISPLAY_INFO, b""),
+            (0xFFFF_FFFF, bytes(64)),
+        )
+        for flags in (0, gpu.FENCE)
+    )
+
     def device(self) -> Device:
         self.screen = Screen(64, 64)
         return Gpu(self.screen)
 
     def request(self, driver: Driver) -> None:
-        driver.send(0, [HEADER.pack(GET_DISPLAY_INFO, 0, 0, 0, 0)], [1056], kick=False)
+        driver.send(0, [gpu.HEADER.pack(gpu.GET_DISPLAY_INFO, 0, 0, 0, 0)], [1056], kick=False)
 
     def roundtrip(self, driver: Driver) -> None:
-        Painter(driver).begin().paint(bytes((1, 2, 3, 0)) * (SIZE[0] * SIZE[1]))
+        painter = Painter(driver).begin()
+        painter.paint(bytes((1, 2, 3, 0)) * (SIZE[0] * SIZE[1]))
         assert self.screen.size == SIZE
         assert self.screen.frame.reshape(-1, 3).tolist() == [[3, 2, 1]] * (SIZE[0] * SIZE[1])
+        painter.done(gpu.UNREF, gpu.ONE.pack(1))
 
 
 DEVICES: tuple[type[VirtioContract], ...] = (

@@ -46,6 +46,9 @@ class Mmio:
     def _set_line(self, level: bool) -> None:
         self.line = level
 
+    def wake(self) -> None:
+        """It is always there."""
+
     def read(self, offset: int, size: int = 4) -> int:
         return self.registers.read(offset, size)
 
@@ -123,9 +126,15 @@ class Pci:
         self.host = PciHost(self.window, ports, [self._set_line], [32], controller=1)
         self.host.plug(self.SLOT, lambda line: self._plug(device, memory, line, post))
         self.bar = 0x5000_0000
+        self.wake()
+        found = self.capabilities()
+        self.structures = {kind: offset for kind, (_, offset, _) in found.items()}
+        self.window_at = found[self.WINDOW][0]  # in config space
+
+    def wake(self) -> None:
+        """Let the card answer at `bar`, and reach for memory."""
         self.write_header(0x10, self.bar, 4)
         self.write_header(0x04, 0x6, 2)
-        self.structures = {kind: offset for kind, (_, offset, _) in self.capabilities().items()}
 
     def _plug(self, device: Device, memory: Memory, line: Line, post: Post) -> PciTransport:
         self.registers = PciTransport(device, memory, line, post)
