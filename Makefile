@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN  := $(VENV)/bin
+# npm of the environment, for the browser's half of the widgets; what it needs came with the install.
+NPM  := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix widgets --silent
 # The first interpreter found that is new enough; `make PYTHON=/path/to/python3` chooses another.
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11 python, \
             $(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
@@ -24,12 +26,14 @@ lab: $(VENV)/.lab ## open the notebooks in JupyterLab
 	  --LabApp.default_url=/lab/tree/01-quickstart.ipynb
 
 test: lint ## lint, then the whole test suite
+	$(NPM) test
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.dev ## formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(NPM) run check
 
 bench: $(VENV)/.dev ## the tables of benchmarks/README.md, measured here
 	$(BIN)/python benchmarks/cpu.py
@@ -41,9 +45,10 @@ guest: $(VENV)/.dev ## rebuild the embedded guest, vnb/guest/labos.elf
 
 clean: ## remove what make made (the download cache of guest images stays)
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf widgets/node_modules vnb/widgets/static
 	find vnb tests benchmarks notebooks -name __pycache__ -prune -exec rm -rf {} +
 
-# The stamps: an environment is made again only when pyproject.toml has changed.
+# The stamps: an environment is made again only when what it is built from has changed.
 $(VENV)/.python:
 	@test -n "$(PYTHON)" || { echo "vnb needs Python 3.11 or newer, and found none on PATH." \
 	  "Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -54,7 +59,7 @@ $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.lab $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(VENV)/.python
+$(VENV)/.lab $(VENV)/.dev: $(VENV)/.%: pyproject.toml $(wildcard widgets/src/* widgets/*.*) | $(VENV)/.python
 	@echo "Installing vnb and what its [$*] extra needs into $(VENV) (once; some minutes)"
 	@$(BIN)/python -m pip install --quiet --editable '.[$*]' || { \
 	  echo "pip could not install vnb's dependencies (its own message is above)." \

@@ -57,6 +57,7 @@ def run(notebook: nbformat.NotebookNode, teller: Teller) -> CellExecutionError |
         kernel_name="python3",
         extra_arguments=["--log-level=ERROR"],
         timeout=600,
+        store_widget_state=False,  # a page without a kernel shows pictures of the machine instead
         resources={"metadata": {"path": str(HERE)}},
         on_cell_start=teller.begin,
         on_cell_executed=teller.end,

@@ -33,8 +33,8 @@ class ConsoleSession:
         resize: Callable[[int, int], None],
     ) -> None:
         self.resize = resize
+        self.bell = bell  # rung whenever there is more to see
         self._terminal = terminal
-        self._bell = bell
         self._ended = ended
         self._position = 0  # bytes of the terminal's output that this session has taken
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -47,7 +47,7 @@ class ConsoleSession:
             ended = self._ended()  # asked first: what came before the end still counts
             return self._fetch() or ended
 
-        self._bell.wait(more, timeout)
+        self.bell.wait(more, timeout)
         text, self._unread = self._unread, ""
         return text
 
@@ -73,11 +73,20 @@ class ConsoleSession:
         if not isinstance(wanted, re.Pattern) or not isinstance(wanted.pattern, str):
             raise UsageError(f"pattern={pattern!r}: expect takes a str, or re.compile of a str")
         told = repr(pattern if isinstance(pattern, str) else wanted.pattern)
-        found = self._bell.wait(lambda: self._search(wanted, told), timeout)
+        found = self.bell.wait(lambda: self._search(wanted, told), timeout)
         if found is None:
             raise TimeoutError(f"{told} was not printed within {timeout} s; {self._last_words()}")
         self._unread = self._unread[found.end() :]
         return found
+
+    def since(self, position: int, limit: int) -> tuple[bytes, int]:
+        """At most `limit` bytes of output from `position` on, and the position of the first.
+
+        That is later than `position` where the scrollback no longer goes back so far. Reading
+        here takes nothing away from `read` and `expect`.
+        """
+        data, end = self._terminal.since(position)
+        return data[:limit], end - len(data)
 
     def tail(self, lines: int = TAIL) -> str:
         """The last lines of output, read or not, without escape sequences."""

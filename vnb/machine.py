@@ -1,7 +1,9 @@
 """A computer for a cell: what it is made of, its power button, its console and its shell."""
 
+import sys
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from os import PathLike
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
@@ -85,6 +87,8 @@ class Machine:
         self.devices: Mapping[str, Any] = MappingProxyType(backends.by_name)
         """What is behind each device, by the name that the guest has for it: `devices["vda"]`."""
         self._agent = agent
+        self._backends = backends
+        self._face: Any = None  # its widgets, once a notebook shows it
         self._bell = bell
         self._loop = loop
         self._finalizer = weakref.finalize(self, loop.close)  # also when Python exits
@@ -194,6 +198,11 @@ class Machine:
         return self._loop.uptime
 
     @property
+    def console_size(self) -> tuple[int, int]:
+        """Columns and rows of the console, in characters."""
+        return self._backends.size
+
+    @property
     def hart(self) -> Hart:
         """The processor: `hart.pc`, `hart.x[10]`, `hart.csr("satp")`; pause for a still picture."""
         return self._loop.hardware.hart
@@ -228,11 +237,21 @@ class Machine:
     def __repr__(self) -> str:
         return f"<Machine {self.config.image.name}: {self.state}>"
 
+    def _ipython_display_(self) -> None:
+        """Live in a notebook: its panel and its console; elsewhere, what it looks like now."""
+        if not in_notebook():
+            raise NotImplementedError  # IPython then takes the next best
+        if self._face is None:
+            # By name, because widgets look at machines and not the other way round.
+            self._face = import_module("vnb.widgets.face").Face(self)
+        self._face.show()
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        panel = self._panel()
+        panel = self.facts()
         return {"text/plain": panel.text(), "text/html": panel.html()}
 
-    def _panel(self) -> Panel:
+    def facts(self) -> Panel:
+        """What its panel shows."""
         loop, config = self._loop, self.config
         rows = [
             ("memory", in_words(config.memory)),
@@ -249,6 +268,12 @@ class Machine:
             rows=tuple(rows),
             console=self.console.tail(),
         )
+
+
+def in_notebook() -> bool:
+    """Whether a kernel runs this cell, so that there is a page to show widgets on."""
+    shell = sys.modules.get("IPython")
+    return shell is not None and hasattr(shell.get_ipython(), "kernel")
 
 
 def exit_in_words(code: int | None) -> str:

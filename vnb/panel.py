@@ -31,8 +31,11 @@ class Panel:
         lines += [f"  | {line}" for line in self.console.split("\n")] if self.console else []
         return "\n".join(lines)
 
-    def html(self) -> str:
-        """For notebooks: inherits the theme's colours and needs nothing from outside."""
+    def html(self, picture: str = "") -> str:
+        """For notebooks: inherits the theme's colours and needs nothing from outside.
+
+        `picture` is HTML of the console, for one that has more to show than its last lines.
+        """
         dot = f'<span style="color:{COLORS[self.state]}">●</span>'
         note = f" <small>{html.escape(self.note)}</small>" if self.note else ""
         cells = "".join(
@@ -41,7 +44,7 @@ class Panel:
             f'<td style="text-align:left;padding:1px 0">{html.escape(value)}</td></tr>'
             for name, value in self.rows
         )
-        console = (
+        console = picture or (
             '<pre style="margin:.5em 0 0;padding:.5em;max-height:18em;overflow:auto;'
             'border:1px solid rgba(128,128,128,.35);border-radius:4px;font:85% monospace">'
             f"{html.escape(self.console)}</pre>"

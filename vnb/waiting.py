@@ -38,12 +38,21 @@ class Bell:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._rings = 0
+        self._followers: tuple[Callable[[], None], ...] = ()
+
+    def follow(self, follower: Callable[[], None]) -> None:
+        """Have `follower` called at every ring, by the thread that rings; it must not wait."""
+        with self._changed:
+            if follower not in self._followers:
+                self._followers = (*self._followers, follower)
 
     def ring(self) -> None:
         """Wake everybody who waits, to look again."""
         with self._changed:
             self._rings += 1
             self._changed.notify_all()
+        for follower in self._followers:
+            follower()
 
     def wait(self, ready: Callable[[], T | None], timeout: float | None = None) -> T | None:
         """What `ready()` returns once that is not None; None after `timeout` seconds.

@@ -1,0 +1,111 @@
+"""The one thread that speaks for all widgets: soon, seldom, and in the right context."""
+
+import contextvars
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from vnb.widgets.publisher import PERIOD, Line, Publisher
+
+
+class Speaker:
+    """Counts how often it was asked, and when."""
+
+    def __init__(self, wait: float | None = None) -> None:
+        self.wait = wait
+        self.times: list[float] = []
+        self.asked = threading.Event()
+
+    def speak(self) -> float | None:
+        self.times.append(time.monotonic())
+        self.asked.set()
+        return self.wait
+
+
+def test_a_speaker_is_asked_when_something_woke_the_publisher_and_not_before() -> None:
+    publisher = Publisher()
+    publisher.add(speaker := Speaker())
+    assert speaker.asked.wait(5)
+    time.sleep(3 * PERIOD)
+    assert len(speaker.times) == 1
+    speaker.asked.clear()
+    publisher.wake()
+    assert speaker.asked.wait(5)
+
+
+def test_however_often_it_is_woken_nobody_speaks_more_than_thirty_times_a_second() -> None:
+    publisher = Publisher()
+    publisher.add(speaker := Speaker())
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        publisher.wake()
+    assert 2 <= len(speaker.times) <= 0.5 / PERIOD + 2
+    gaps = [later - first for first, later in zip(speaker.times, speaker.times[1:], strict=False)]
+    assert min(gaps) >= PERIOD * 0.99
+
+
+def test_a_speaker_that_wants_to_be_asked_again_is() -> None:
+    publisher = Publisher()
+    publisher.add(speaker := Speaker(wait=0.01))
+    end = time.monotonic() + 10
+    while len(speaker.times) < 4 and time.monotonic() < end:
+        time.sleep(0.01)
+    assert len(speaker.times) >= 4
+
+
+def test_a_speaker_that_nobody_holds_is_forgotten() -> None:
+    publisher = Publisher()
+    publisher.add(speaker := Speaker())
+    assert speaker.asked.wait(5)
+    gone = threading.Event()
+
+    class Last(Speaker):
+        def __del__(self) -> None:
+            gone.set()
+
+    publisher.add(last := Last())
+    assert last.asked.wait(5)
+    del last
+    assert gone.wait(5)
+
+
+def test_what_is_sent_goes_out_in_the_context_in_which_the_page_was_last_heard() -> None:
+    """ipykernel answers on the shell in whose context a widget last sent."""
+    shell = contextvars.ContextVar("shell", default="main")
+    sent: list[tuple[str, dict[str, Any], list[bytes]]] = []
+
+    class Widget:
+        def send(self, content: dict[str, Any], buffers: list[bytes]) -> None:
+            sent.append((shell.get(), content, buffers))
+
+    line = Line(Widget())
+    line.send({"kind": "early"})
+
+    def hear() -> None:
+        shell.set("subshell")
+        line.heard()
+
+    thread = threading.Thread(target=hear)
+    thread.start()
+    thread.join()
+    line.send({"kind": "late"}, b"data")
+    assert sent == [("main", {"kind": "early"}, []), ("subshell", {"kind": "late"}, [b"data"])]
+
+
+def test_a_speaker_that_fails_is_reported_and_the_others_go_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken(Speaker):
+        def speak(self) -> float | None:
+            super().speak()
+            raise ZeroDivisionError
+
+    publisher = Publisher()
+    publisher.add(broken := Broken())
+    assert broken.asked.wait(5)
+    publisher.add(speaker := Speaker())
+    assert speaker.asked.wait(5)
+    assert len(broken.times) == 1
+    assert "no longer updated" in caplog.text

@@ -1,0 +1,78 @@
+import type { AnyModel } from "@anywidget/types";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Link, type Message } from "../src/link";
+
+/** A model that records what is sent, and lets a test play the kernel. */
+class Model {
+  sent: Message[] = [];
+  private hear: ((message: Message, buffers: DataView[]) => void) | undefined;
+
+  on(_: string, handler: (message: Message, buffers: DataView[]) => void) {
+    this.hear = handler;
+  }
+  off() {
+    this.hear = undefined;
+  }
+  send(message: Message) {
+    this.sent.push(message);
+  }
+  say(kind: string) {
+    this.hear?.({ kind }, []);
+  }
+}
+
+let model: Model;
+let heard: string[];
+let gone: boolean[];
+let link: Link;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  model = new Model();
+  heard = [];
+  gone = [];
+  link = new Link(
+    model as unknown as AnyModel,
+    message => heard.push(message.kind),
+    value => gone.push(value),
+  );
+});
+
+afterEach(() => {
+  link.close();
+  vi.useRealTimers();
+});
+
+test("every message says which page it is from", () => {
+  link.send("input", { text: "x" });
+  link.send("ack");
+  const [first, second] = model.sent;
+  expect(first).toMatchObject({ kind: "input", text: "x" });
+  expect(first?.page).toBe(second?.page);
+  expect(first?.page).toBeTruthy();
+});
+
+test("a kernel that answers is not missed", () => {
+  for (let n = 0; n < 10; n++) {
+    vi.advanceTimersByTime(5_000);
+    model.say("here");
+  }
+  expect(model.sent.filter(({ kind }) => kind === "ping")).toHaveLength(10);
+  expect(gone).toEqual([]);
+});
+
+test("a kernel that says nothing is missed, and welcome again", () => {
+  vi.advanceTimersByTime(20_000);
+  expect(gone).toEqual([true]);
+  model.say("here");
+  expect(gone).toEqual([true, false]);
+  expect(heard).toEqual(["here"]);
+});
+
+test("a closed link hears and asks no more", () => {
+  link.close();
+  vi.advanceTimersByTime(60_000);
+  model.say("here");
+  expect(model.sent).toEqual([]);
+  expect(heard).toEqual([]);
+});
