@@ -218,10 +218,12 @@ def pointer(scanout: int, x: int, y: int, number: int, hot_x: int = 0, hot_y: in
     return gpu.POINTER.pack(scanout, x, y, number, hot_x, hot_y)
 
 
-def test_the_cursor_has_a_shape_and_a_place(guest: Guest, rng: random.Random) -> None:
+@pytest.mark.parametrize("kind", [67, 134])
+def test_the_cursor_has_a_shape_and_a_place(guest: Guest, rng: random.Random, kind: int) -> None:
+    """It has alpha also where its format has none: Linux gives all its pictures that format."""
     shape = rng.randbytes(64 * 64 * 4)
     ram = guest.driver.buffer(shape)
-    assert guest.create(5, kind=67, size=(64, 64)) == gpu.OK_NODATA
+    assert guest.create(5, kind=kind, size=(64, 64)) == gpu.OK_NODATA
     assert guest.attach([(ram, len(shape))], number=5) == gpu.OK_NODATA
     assert guest.transfer(0, 0, 64, 64, number=5, offset=0) == gpu.OK_NODATA
     guest.done(gpu.UPDATE_CURSOR, pointer(0, 30, -2, 5, 7, 8), gpu.CURSOR)

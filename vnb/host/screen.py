@@ -4,7 +4,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +32,7 @@ class Rectangle(NamedTuple):
     height: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cursor:
     """The guest's pointer: its upper left corner, its tip within it, and its shape.
 
@@ -43,7 +43,7 @@ class Cursor:
     y: int = 0
     hot_x: int = 0
     hot_y: int = 0
-    image: Pixels | None = None
+    image: Pixels | None = field(default=None, repr=False)
 
 
 def check_size(width: int, height: int) -> None:
@@ -90,7 +90,7 @@ class Screen:
         self._tell(Rectangle(x, y, width, height))
 
     def set_cursor(self, pixels: Pixels | None, order: str, hot_x: int, hot_y: int) -> None:
-        """The pointer has another shape, or there is none."""
+        """The pointer has another shape, whose `order` has an A, or there is none."""
         image = None if pixels is None else _in_order(pixels, order, "RGBA")
         self._cursor = replace(self._cursor, hot_x=hot_x, hot_y=hot_y, image=image)
 
@@ -181,10 +181,7 @@ def png(pixels: Pixels) -> bytes:
 
 
 def _in_order(pixels: Pixels, order: str, wanted: str) -> Pixels:
-    """A copy with these channels; an X is opaque."""
-    if "A" in wanted and "A" not in order:
-        opaque = np.full_like(pixels[..., :1], 255)
-        pixels, order = np.concatenate((pixels, opaque), axis=2), order + "A"
+    """A copy with these channels."""
     return pixels[..., [order.index(channel) for channel in wanted]]
 
 

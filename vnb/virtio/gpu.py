@@ -306,7 +306,9 @@ class Gpu(Device):
             picture = self._picture(number)
             if (picture.width, picture.height) != (CURSOR_SIDE, CURSOR_SIDE):
                 raise Refused(INVALID_PARAMETER)
-            self._display.set_cursor(picture.pixels, picture.order, hot_x, hot_y)
+            # Linux draws cursors with alpha in pictures that it has made without.
+            order = picture.order.replace("X", "A")
+            self._display.set_cursor(picture.pixels, order, hot_x, hot_y)
         else:
             self._display.set_cursor(None, "", 0, 0)
         self._display.move_cursor(x, y)
