@@ -72,7 +72,8 @@ class Slot:
         """`plug` makes the card; `moved` is called when its memory has another address, or none."""
         self._wire = wire
         self._moved = moved
-        self._pending = False
+        self._pending = False  # the card's INTA#
+        self._heard = True  # whether it is passed on
         self._config = config = bytearray(CONFIG)
         self._writable = writable = bytearray(CONFIG)
         self.card = card = plug(self._interrupt)
@@ -119,7 +120,8 @@ class Slot:
         if (command ^ self._command) & BUS_MASTER:
             self.card.master(bool(self._command & BUS_MASTER))
         if (command ^ self._command) & NO_INTX:
-            self._interrupt(self._pending)
+            self._heard = not self._command & NO_INTX
+            self._wire(self._pending and self._heard)
         if address != self.address:
             self._moved()
 
@@ -134,9 +136,11 @@ class Slot:
 
     def _interrupt(self, level: bool) -> None:
         """The card's INTA#: shown in the status register, and passed on unless that is disabled."""
-        self._pending = level
-        self._config[STATUS] = HAS_CAPABILITIES | (INTX_PENDING if level else 0)
-        self._wire(level and not self._command & NO_INTX)
+        if level != self._pending:
+            self._pending = level
+            self._config[STATUS] ^= INTX_PENDING
+            if self._heard:
+                self._wire(level)
 
 
 class Window:
@@ -201,11 +205,12 @@ class PciHost:
     def plug(self, number: int, plug: Callable[[Line], Card]) -> None:
         """Plug a card into slot `number`; `plug` makes it, given its interrupt line."""
 
+        pin, bit, raised = number % len(self._lines), 1 << number, self._raised
+        drive = self._lines[pin]
+
         def wire(level: bool) -> None:
-            line, bit = number % len(self._lines), 1 << number
-            raised = self._raised[line]
-            self._raised[line] = raised | bit if level else raised & ~bit
-            self._lines[line](self._raised[line] != 0)
+            raised[pin] = raised[pin] | bit if level else raised[pin] & ~bit
+            drive(raised[pin] != 0)
 
         self._slots[number << 3] = Slot(plug, wire, self._move)
 
