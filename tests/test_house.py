@@ -38,7 +38,16 @@ ONLY_IN = {
     "ipywidgets": {"widgets"},
     "anywidget": {"widgets"},
 }
-LATE = ("numba", "llvmlite", "matplotlib", "IPython", "ipykernel", "ipywidgets", "anywidget")
+LATE = (
+    "numba",
+    "llvmlite",
+    "matplotlib",
+    "pandas",
+    "IPython",
+    "ipykernel",
+    "ipywidgets",
+    "anywidget",
+)
 LINES = 450
 
 

@@ -296,7 +296,9 @@ def test_statistics_count_what_the_disk_did_and_can_be_drawn(labos: Machine) -> 
     assert read >= 512
     assert "vda" in repr(labos.stats) and "read" in labos.stats._repr_html_()
     figure = labos.stats.plot()
-    (axes,) = figure.axes
-    assert axes.get_legend().get_texts()[0].get_text() == "vda read"
+    assert figure.axes[0].get_title("left") == "Disks and shares"
+    assert labos.stats["vda"].latency.total == labos.stats["vda"]["requests"] > 0
+    assert labos.stats["vda"].depth.highest > 0
+    assert labos.stats.to_pandas()["instructions"].max() > 0
     assert figure._repr_png_().startswith(b"\x89PNG")
     assert "matplotlib.pyplot" not in sys.modules

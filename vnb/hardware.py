@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, NoReturn
 
 from vnb import boot, virtio
@@ -209,6 +210,7 @@ class Hardware:
 
     def _attach(self, name: str, device: virtio.Device, transport: Transport) -> None:
         device.stats.owner = name
+        device.stats.instructions = partial(getattr, self.hart, "instret")
         self.devices[name] = device
         if transport == "pci":
             self.board.attach_pci(lambda line: PciTransport(device, self.memory, line, self._post))

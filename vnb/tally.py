@@ -3,13 +3,17 @@
 import html
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal, get_args
 
-from vnb.stats import Stats
+from vnb.errors import UsageError
+from vnb.stats import Counter, Stats
+
+Frame = Literal["samples", "totals", "latency"]
+Over = Literal["host", "guest"]
 
 
 class Tally(Mapping[str, Stats]):
-    """`stats["vda"]["read"]` is a number, live; the whole is a table, and `plot()` a figure."""
+    """`stats["vda"]["read"]` is a number, live; the whole is a table, a frame, and a figure."""
 
     def __init__(self, devices: Mapping[str, Stats]) -> None:
         self._devices = devices
@@ -23,11 +27,37 @@ class Tally(Mapping[str, Stats]):
     def __len__(self) -> int:
         return len(self._devices)
 
-    def plot(self) -> Any:
-        """A matplotlib Figure of what the disks read and wrote over time, in MB/s."""
+    def to_pandas(self, frame: Frame = "samples") -> Any:
+        """A pandas DataFrame with one number in each row.
+
+        "samples": `amount` of `counter` within 25 ms from `seconds` (the host's, since power-on)
+        and from `instructions` (the guest's); "totals": since power-on; "latency": `count`
+        requests took from `lower` to below `upper` `unit`, by the clock of the host or in
+        instructions of the guest.
+        """
+        import pandas
+
+        rows = {"samples": _samples, "totals": _totals, "latency": _latencies}
+        if frame not in rows:
+            raise UsageError(f"frame={frame!r}: frame is one of {', '.join(get_args(Frame))}")
+        columns = {
+            "samples": ("device", "counter", "unit", "seconds", "instructions", "amount"),
+            "totals": ("device", "counter", "unit", "total"),
+            "latency": ("device", "clock", "unit", "lower", "upper", "count"),
+        }[frame]
+        found = [(name, *row) for name, stats in self.items() for row in rows[frame](stats)]
+        return pandas.DataFrame(found, columns=list(columns))
+
+    def plot(self, over: Over = "host") -> Any:
+        """A matplotlib Figure: throughput of disks, shares and networks, latency, queue depth.
+
+        Time is the host's seconds, or with `over="guest"` the instructions of the guest.
+        """
+        if over not in get_args(Over):
+            raise UsageError(f"over={over!r}: over is one of {', '.join(get_args(Over))}")
         # By name, because widgets look at machines and not the other way round; and only now,
         # because matplotlib takes a while to load.
-        return import_module("vnb.widgets.plots").throughput(self)
+        return import_module("vnb.widgets.plots").overview(self, over)
 
     def __repr__(self) -> str:
         return "\n".join(map(repr, self.values())) or "no devices"
@@ -42,3 +72,21 @@ class Tally(Mapping[str, Stats]):
             for counter in stats.counters()
         )
         return f'<table style="border:none">{rows}</table>' if rows else repr(self)
+
+
+def _samples(stats: Stats) -> Iterator[tuple[str, str, float, int, int]]:
+    counters: list[Counter] = [*stats.counters(), stats.depth]
+    for counter in counters:
+        for time, instructions, amount in counter.samples():
+            yield counter.name, counter.unit, (time - stats.born) / 1e9, instructions, amount
+
+
+def _totals(stats: Stats) -> Iterator[tuple[str, str, int]]:
+    for counter in stats.counters():
+        yield counter.name, counter.unit, counter.total
+
+
+def _latencies(stats: Stats) -> Iterator[tuple[str, str, float, float, int]]:
+    for clock, histogram in (("host", stats.latency), ("guest", stats.work)):
+        for lower, upper, count in histogram.buckets():
+            yield clock, histogram.unit, lower, upper, count

@@ -33,8 +33,8 @@ NEVER = 1 << 56
 POLL = {"llvm": 1 << 16, "numba": 1 << 16, "python": 1 << 7}
 
 # words that the exits touch, as indices into State.words
-PC, HORIZON, BUDGET_END, ATTENTION = (
-    OFFSETS[name] >> 3 for name in ("pc", "horizon", "budget_end", "attention")
+PC, HORIZON, LEFT, BUDGET_END, ATTENTION = (
+    OFFSETS[name] >> 3 for name in ("pc", "horizon", "left", "budget_end", "attention")
 )
 ADDRESS, SIZE, VALUE, EXTENSION, SLOT = (
     OFFSETS["access_" + name] >> 3 for name in ("address", "size", "value", "extension", "slot")
@@ -301,7 +301,8 @@ class Hart:
     @property
     def instret(self) -> int:
         """Instructions retired since the reset."""
-        return self.state.horizon - self.state.left
+        words = self._words
+        return words[HORIZON] - words[LEFT]
 
     def csr(self, name: str) -> int:
         """What the guest would read from a CSR, whatever its privilege."""

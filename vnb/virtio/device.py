@@ -48,11 +48,13 @@ class Device:
     name: ClassVar[str]
     needs: ClassVar[Mapping[int, int]] = {}
     """Feature bits that may only be accepted with others: {bit: those of which it needs one}."""
+    room_is_request: ClassVar[bool] = False
+    """Whether buffers of nothing but room are requests, and do not wait for input to come."""
 
     def __init__(self, features: int, queues: Sequence[int], config: bytes = b"") -> None:
         """`features` besides the common ones, the queues' largest sizes, and the config space."""
         self.offered = features | COMMON
-        self.stats = Stats(self.name)
+        self.stats = Stats(self.name, kind=self.name)
         self.configs = tuple(QueueConfig(size) for size in queues)
         self.config = config
         self.generation = 0  # changes whenever `config` does [virtio 2.5]
@@ -118,8 +120,8 @@ class Device:
         queue = self._queues.get(index)
         if queue is None:
             return self.stats.add("spurious kicks")
-        self.stats.add("kicks")
         self.run(self.serve, index, queue)
+        self.stats.add("kicks")
 
     def read_config(self, offset: int, size: int) -> int:
         """`size` bytes of the config space; beyond its end it reads as zeros."""
@@ -165,6 +167,7 @@ class Device:
 
         Afterwards the driver is interrupted for what was pushed, where it asked for that.
         """
+        self.stats.begin()
         try:
             work(*args, **kwargs)
         except GuestError as error:
@@ -243,7 +246,12 @@ class Device:
         for index, config in enumerate(self.configs):
             if config.ready:
                 self._queues[index] = Queue(
-                    self._memory, config, event_idx=event_idx, indirect=indirect
+                    self._memory,
+                    config,
+                    event_idx=event_idx,
+                    indirect=indirect,
+                    stats=self.stats,
+                    room_is_request=self.room_is_request,
                 )
         self.activate()
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from vnb.errors import GuestError
 from vnb.memory import Memory
+from vnb.stats import Moment, Stats
 
 MAX_CHAIN_BYTES = 1 << 32
 
@@ -128,30 +129,44 @@ class Writer(_Stream):
 
 
 class Chain:
-    """One request of the driver: what it sent, and the room it left for the answer."""
+    """One request of the driver: what it sent, and the room it left for the answer.
 
-    __slots__ = ("head", "reader", "writer")
+    `begun` is since when it has been waiting for that; None for room that waits for input.
+    """
+
+    __slots__ = ("begun", "head", "reader", "writer")
 
     def __init__(self, head: int, reader: Reader, writer: Writer) -> None:
         self.head = head
         self.reader = reader
         self.writer = writer
+        self.begun: Moment | None = None
 
 
 class Queue:
     """An active split virtqueue: its geometry never changes again [virtio 2.7].
 
     `pop` and `push` raise GuestError when the driver broke a rule of the ring; the device is
-    then beyond repair until it is reset.
+    then beyond repair until it is reset. Requests are counted in `stats`: chains with a word from
+    the driver, or with `room_is_request` also those that are nothing but room.
     """
 
     def __init__(
-        self, memory: Memory, config: QueueConfig, *, event_idx: bool, indirect: bool
+        self,
+        memory: Memory,
+        config: QueueConfig,
+        *,
+        event_idx: bool,
+        indirect: bool,
+        stats: Stats | None = None,
+        room_is_request: bool = False,
     ) -> None:
         self.size = size = config.size
         self._memory = memory
         self._event_idx = event_idx
         self._indirect = indirect
+        self._stats = stats or Stats("queue")
+        self._room_is_request = room_is_request
         for area, address, alignment in (
             ("descriptor table", config.desc, 16),
             ("available ring", config.avail, 2),
@@ -188,6 +203,8 @@ class Queue:
         slot = RING + AVAIL_ENTRY * (self._next_avail % self.size)
         chain = self._walk(HALF.unpack_from(self._avail, slot)[0])
         self._next_avail = (self._next_avail + 1) & 0xFFFF
+        if chain.reader.available or self._room_is_request:
+            chain.begun = self._stats.taken(waiting + self._in_flight)
         self._in_flight += 1
         return chain
 
@@ -204,6 +221,8 @@ class Queue:
         self._in_flight -= 1
         # The index last: from then on the driver may read the entry.
         self._memory.write_u16(self._used + 2, self._next_used)
+        if chain.begun is not None:
+            self._stats.answered(chain.begun)
 
     def wants_interrupt(self) -> bool:
         """Whether the driver asked to hear of what was pushed since this was last asked.
