@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-LINGER = 0.5
+LINGER = 0.2
 """Seconds for which the thread waits for more before it ends."""
 
 

@@ -28,7 +28,7 @@ GROUP = 1
 
 
 class _Wire:
-    """The way to one port: how long it is busy, and what is on it."""
+    """The way out to one port: how long it is busy, and what is on it."""
 
     def __init__(self) -> None:
         self.free = 0.0  # when the last frame so far will have left the switch
@@ -148,23 +148,26 @@ class Switch(Ethernet):
 
     def _send(self, targets: tuple[Port, ...], frame: Frame) -> None:
         """Over wires as bad as they are."""
-        with self._lock:
-            if self._loss and self._dice.random() < self._loss:
-                self.lost += 1
-                return
-            now = time.monotonic()
-            due = [(target, self._leave(target, len(frame.data), now)) for target in targets]
-        for target, moment in due:
-            if moment is not None:
+        now = time.monotonic()
+        for target in targets:
+            with self._lock:
+                moment = self._leave(target, len(frame.data), now)
+                self.lost += moment is None
+            if moment is None:
+                continue
+            if moment + self._latency > now:
                 self._delay.call(moment + self._latency, partial(self._arrive, target, frame))
+            else:
+                self._arrive(target, frame)
 
     def _leave(self, target: Port, size: int, now: float) -> float | None:
-        """When a frame of `size` bytes will have left the switch; None if it never does."""
+        """When a frame of `size` bytes will have left the switch; None if it is lost."""
+        if self._loss and self._dice.random() < self._loss:
+            return None
         wire = self._wires.setdefault(target, _Wire())
         while wire.leaving and wire.leaving[0] <= now:
             wire.leaving.popleft()
         if len(wire.leaving) >= LIMIT or wire.in_flight + size > IN_FLIGHT:
-            self.lost += 1
             return None
         wire.in_flight += size
         wire.free = max(wire.free, now)
