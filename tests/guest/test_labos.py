@@ -84,12 +84,13 @@ def test_a_damaged_device_tree_is_survived(
 
 def test_help_names_every_command_in_lines_that_fit_a_terminal(machine: Machine) -> None:
     text = machine.shell("help", timeout=5).stdout
-    names = " ".join(line.split()[0] for line in text.splitlines())
+    names = " ".join(line.split()[0] for line in text.splitlines() if line.startswith(" "))
     assert names == (
-        "help regs mem cpu disk net dhcp arp ping udp input rng devices virtio pci irq"
-        " echo time uptime crash reboot halt"
+        "cpu mem regs irq crash devices virtio pci disk 9p net dhcp arp ping udp screen input rng"
+        " help echo time uptime reboot halt"
     )
-    for parent in ("mem", "cpu", "disk"):
+    assert "Which devices there are\n" in text
+    for parent in ("mem", "cpu", "disk", "9p", "net", "udp", "screen", "input"):
         text += machine.shell(f"help {parent}", timeout=5).stdout
     assert "disk verify SECTOR COUNT [PATTERN]" in text
     assert max(map(len, text.splitlines())) <= 80

@@ -75,7 +75,7 @@ static int cmd_leds(unsigned count, char **words)
 }
 
 const struct command input_commands[] = {
-    {"show", cmd_input, 0, 1, "[COUNT]", "their events, until a key is pressed, or so many"},
+    {"show", cmd_input, 0, 1, "[COUNT]", "events, until a key is pressed here"},
     {"leds", cmd_leds,  2, 2, "DEVICE BITS", "a keyboard's lights: 1 num, 2 caps, 4 scroll"},
     {0},
 };

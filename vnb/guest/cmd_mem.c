@@ -1,19 +1,6 @@
 /* mem: look at memory, change it, test it.  Device registers are memory, too, to these commands. */
 #include "labos.h"
 
-static uint64_t free_start(void)
-{
-    return (uint64_t)&image_end;
-}
-
-/* Firmware puts the device tree somewhere near the end of RAM. */
-static uint64_t free_end(void)
-{
-    uint64_t end = RAM + board.ram_size;
-    bool tree_above = board.size > 0 && board.address >= free_start() && board.address < end;
-    return tree_above ? board.address & ~4095ul : end;
-}
-
 static void print_range(const char *what, uint64_t start, uint64_t end)
 {
     print("%-12s %016lx to %016lx  ", what, start, end - 1);
@@ -25,8 +12,8 @@ int cmd_mem_size(unsigned count, char **words)
 {
     (void)count, (void)words;
     print_range("memory", RAM, RAM + board.ram_size);
-    print_range("labos", RAM, free_start());
-    print_range("free", free_start(), free_end());
+    print_range("labos", RAM, memory_start()); /* with what it has kept */
+    print_range("free", memory_start(), memory_end());
     if (board.size > 0)
         print_range("device tree", board.address, board.address + board.size);
     return 0;
@@ -112,8 +99,8 @@ static bool test_pass(volatile uint64_t *start, uint64_t count, uint64_t invert)
 static int cmd_test(unsigned count, char **words)
 {
     enum { MIB = 1 << 20 };
-    uint64_t start = (free_start() + MIB - 1) & ~(MIB - 1ul);
-    uint64_t available = free_end() > start ? (free_end() - start) / MIB : 0;
+    uint64_t start = (memory_start() + MIB - 1) & ~(MIB - 1ul);
+    uint64_t available = memory_end() > start ? (memory_end() - start) / MIB : 0;
     uint64_t mib = available < 8 ? available : 8;
     if (available == 0) {
         print("there is no whole MiB of free memory\n");

@@ -8,10 +8,10 @@ static const char *class_name(uint32_t class)
     static const char *const names[] = {
         [0x00] = "device",     [0x01] = "storage",   [0x02] = "network", [0x03] = "display",
         [0x04] = "multimedia", [0x05] = "memory",    [0x06] = "bridge",  [0x07] = "communication",
-        [0x08] = "system",     [0x09] = "input",
+        [0x08] = "system",     [0x09] = "input",     [0x10] = "encryption",
     };
     class >>= 16;
-    return class < COUNT(names) ? names[class] : "device";
+    return class < COUNT(names) && names[class] ? names[class] : "device";
 }
 
 static void print_bar(const struct pci_bar *bar, unsigned number)

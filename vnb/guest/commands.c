@@ -3,7 +3,12 @@
 
 static void help(const struct command *parent, const struct command *command)
 {
-    print_usage(parent, command, 36);
+    if (!command->run) {
+        print("%s\n", command->summary); /* a heading */
+        return;
+    }
+    print("  ");
+    print_usage(parent, command, 34);
     print("%s\n", command->summary);
 }
 
@@ -76,30 +81,36 @@ static int cmd_reboot(unsigned count, char **words)
     power_cycle();
 }
 
-#define ANY ~0u
+#define HEADING(text) {"", NULL, 0, 0, "", text}
 
 const struct command commands[] = {
-    {"help",   cmd_help,      0, 1,   "[COMMAND]", "this list, or what COMMAND can do"},
-    {"regs",   cmd_regs,      0, 0,   "", "registers: control, and at the last trap"},
-    {"mem",    cmd_mem_size,  0, 0,   "[dump|...]", "see, change, test memory", mem_commands},
-    {"cpu",    cmd_cpu_info,  0, 0,   "[bench]", "what it is, how fast", cpu_commands},
-    {"disk",   cmd_disk_info, 0, 0,   "[read|...]", "see, change, test disks", disk_commands},
-    {"net",    cmd_net_info,  0, 0,   "[address|...]", "the network interfaces", net_commands},
-    {"dhcp",   cmd_dhcp,      0, 0,   "", "ask the network for an address"},
-    {"arp",    cmd_arp,       0, 0,   "", "the neighbours that are known"},
-    {"ping",   cmd_ping,      1, 2,   "ADDRESS [COUNT]", "does anybody answer there?"},
-    {"udp",    cmd_udp,       0, 0,   "[echo|send ...]", "talk in datagrams", udp_commands},
-    {"input",  cmd_input,     0, 0,   "[show|...]", "what keyboards and mice say", input_commands},
-    {"rng",    cmd_rng,       0, 2,   "[N [DEVICE]]", "random bytes, in hexadecimal"},
-    {"devices", cmd_devices,   0, 0,   "", "the VirtIO devices, by name"},
-    {"virtio", cmd_virtio,    0, 0,   "", "what was agreed with each of them"},
-    {"pci",    cmd_pci,       0, 0,   "", "what is on the PCI bus"},
-    {"irq",    cmd_irq,       0, 0,   "", "how many interrupts came from where"},
-    {"echo",   cmd_echo,      0, ANY, "[WORD ...]", "print the words"},
-    {"time",   cmd_time,      0, ANY, "[COMMAND ...]", "the clock, or how long COMMAND takes"},
-    {"uptime", cmd_uptime,    0, 0,   "", "time and instructions since power-on"},
-    {"crash",  cmd_crash,     0, 1,   "[KIND]", "break a rule: illegal, load, jump, ..."},
-    {"reboot", cmd_reboot,    0, 0,   "", "start again"},
-    {"halt",   cmd_halt,      0, 1,   "[CODE]", "switch off; the emulator ends with CODE"},
+    HEADING("The processor and its memory"),
+    {"cpu",     cmd_cpu_info,    0, 0,   "[bench]", "what it is, how fast", cpu_commands},
+    {"mem",     cmd_mem_size,    0, 0,   "[dump|...]", "see, change, test memory", mem_commands},
+    {"regs",    cmd_regs,        0, 0,   "", "registers: control, and at the last trap"},
+    {"irq",     cmd_irq,         0, 0,   "", "how many interrupts came from where"},
+    {"crash",   cmd_crash,       0, 1,   "[KIND]", "break a rule: illegal, load, jump, ..."},
+    HEADING("Which devices there are"),
+    {"devices", cmd_devices,     0, 0,   "", "all of VirtIO, by the name that commands use"},
+    {"virtio",  cmd_virtio,      0, 0,   "", "what was agreed with each of them"},
+    {"pci",     cmd_pci,         0, 0,   "", "what is on the PCI bus"},
+    HEADING("What they can do"),
+    {"disk",    cmd_disk_info,   0, 0,   "[read|...]", "see, change, test disks", disk_commands},
+    {"9p",      cmd_9p_info,     0, 0,   "[ls|cat|...]", "the host's files", ninep_commands},
+    {"net",     cmd_net_info,    0, 0,   "[address|...]", "network interfaces", net_commands},
+    {"dhcp",    cmd_dhcp,        0, 0,   "", "ask the network for an address"},
+    {"arp",     cmd_arp,         0, 0,   "", "the neighbours that are known"},
+    {"ping",    cmd_ping,        1, 2,   "ADDRESS [COUNT]", "does anybody answer there?"},
+    {"udp",     cmd_udp,         0, 0,   "[echo|send ...]", "talk in datagrams", udp_commands},
+    {"screen",  cmd_screen_info, 0, 0,   "[card|follow|...]", "draw", screen_commands},
+    {"input",   cmd_input,       0, 0,   "[show|...]", "what is typed and touched", input_commands},
+    {"rng",     cmd_rng,         0, 2,   "[N [DEVICE]]", "N random bytes, in hexadecimal"},
+    HEADING("And otherwise"),
+    {"help",    cmd_help,        0, 1,   "[COMMAND]", "this list, or what COMMAND can do"},
+    {"echo",    cmd_echo,        0, ANY, "[WORD ...]", "print the words"},
+    {"time",    cmd_time,        0, ANY, "[COMMAND ...]", "the clock, or how long COMMAND takes"},
+    {"uptime",  cmd_uptime,      0, 0,   "", "time and instructions since power-on"},
+    {"reboot",  cmd_reboot,      0, 0,   "", "start again"},
+    {"halt",    cmd_halt,        0, 1,   "[CODE]", "switch off; the emulator ends with CODE"},
     {0},
 };

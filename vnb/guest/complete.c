@@ -21,9 +21,9 @@ static const struct command *last_word(const char *line, const char **word)
     return table;
 }
 
-static bool begins_with(const char *name, const char *word)
+static bool begins_with(const struct command *command, const char *word)
 {
-    return strncmp(name, word, strlen(word)) == 0;
+    return command->run && strncmp(command->name, word, strlen(word)) == 0;
 }
 
 /* What all candidates have in common beyond the word, and a space if there is only one; false if
@@ -33,7 +33,7 @@ bool complete(const char *line, char added[COMPLETION_LIMIT])
     const char *word;
     unsigned candidates = 0;
     for (const struct command *c = last_word(line, &word); c && c->name; c++) {
-        if (!begins_with(c->name, word))
+        if (!begins_with(c, word))
             continue;
         const char *rest = c->name + strlen(word);
         size_t same = 0;
@@ -53,7 +53,7 @@ void print_completions(const char *line)
 {
     const char *word;
     for (const struct command *c = last_word(line, &word); c && c->name; c++)
-        if (begins_with(c->name, word))
+        if (begins_with(c, word))
             print("%s  ", c->name);
     print("\n");
 }

@@ -34,6 +34,7 @@ void input_start_all(void);
 bool input_waiting(void *unused);           /* some device has an event */
 struct input *input_next(struct input_event *event); /* whose it is; NULL: there is none */
 void input_forget(void);                    /* all events so far */
+bool input_range(struct input *input, unsigned axis, uint32_t *least, uint32_t *most);
 bool input_led(struct input *input, unsigned led, bool on);
 
 /* input_names.c: as Linux has them, or NULL */

@@ -78,6 +78,11 @@ void clock_alarm_off(void);
 void sleep_unless(bool (*ready)(void *), void *what);                /* until some interrupt */
 bool wait_until(bool (*ready)(void *), void *what, uint64_t milliseconds); /* false: time is up */
 
+/* memory.c: what is free */
+uint64_t memory_start(void);
+uint64_t memory_end(void);
+void *memory_keep(uint64_t size);
+
 /* background.c */
 #define FOREVER (1ul << 40)                     /* milliseconds */
 bool background_has_work(void);
@@ -123,11 +128,12 @@ enum { FAILED = 1, USAGE = 2, CRASHED = 64 /* + mcause */, UNKNOWN = 127, STOPPE
 
 struct command {
     const char *name;
-    int (*run)(unsigned count, char **words);   /* words[0] is the name */
+    int (*run)(unsigned count, char **words);   /* words[0] is the name; NULL: this is a heading */
     unsigned least, most;                       /* how many arguments it takes */
     const char *arguments, *summary;            /* for the reader */
     const struct command *children;             /* one of these is the second word, if any is */
 };
+#define ANY ~0u                                 /* as `most`: no limit */
 extern const struct command commands[];         /* like any table of them, ends with an empty row */
 const struct command *find_command(const struct command *table, const char *name);
 int dispatch(const struct command *parent, unsigned count, char **words); /* NULL: a whole line */
@@ -139,6 +145,7 @@ void stop(void);                                /* it was */
 extern bool shell_busy;                         /* a command is running */
 
 /* cmd_*.c */
+int cmd_9p_info(unsigned count, char **words);
 int cmd_arp(unsigned count, char **words);
 int cmd_cpu_info(unsigned count, char **words);
 int cmd_crash(unsigned count, char **words);
@@ -151,10 +158,11 @@ int cmd_devices(unsigned count, char **words);
 int cmd_net_info(unsigned count, char **words);
 int cmd_pci(unsigned count, char **words);
 int cmd_rng(unsigned count, char **words);
+int cmd_screen_info(unsigned count, char **words);
 int cmd_udp(unsigned count, char **words);
 int cmd_virtio(unsigned count, char **words);
 extern const struct command cpu_commands[], disk_commands[], input_commands[], mem_commands[],
-    net_commands[], udp_commands[];
+    net_commands[], ninep_commands[], screen_commands[], udp_commands[];
 
 /* pattern.c */
 struct pattern {

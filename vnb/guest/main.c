@@ -5,6 +5,8 @@
 #include "disk.h"
 #include "input.h"
 #include "net.h"
+#include "ninep.h"
+#include "screen.h"
 #include "pci.h"
 
 static bool has_work(void *unused)
@@ -55,6 +57,8 @@ void __attribute__((noreturn)) main(uint64_t device_tree)
     input_start_all();
     rng_start_all();
     net_start_all();
+    screen_start_all();
+    share_start_all();
     agent_start();
     csr_set(mstatus, MSTATUS_MIE); /* every device that may interrupt is ready for it */
 

@@ -68,7 +68,7 @@ enum { IP_PAYLOAD_LIMIT = PACKET_LIMIT - 20, IP_EVERYBODY = 0xffffffff };
 uint16_t ip_checksum(uint32_t sum, const void *data, size_t length); /* sum: of what is before */
 void ip_receive(struct net *net, const uint8_t *data, size_t length);
 bool ip_send(struct net *net, uint32_t to, uint8_t protocol, const void *payload, size_t length);
-struct net *ip_reach(uint32_t to); /* through which interface; NULL, having said so: there is none */
+struct net *ip_reach(uint32_t to); /* through which interface; NULL, having said so: no way */
 void ip_print(uint32_t address);
 bool ip_parse(const char *word, uint32_t *address); /* false, having said what is wrong */
 
@@ -85,11 +85,11 @@ struct datagram {
     size_t length;
 };
 enum { UDP_LIMIT = IP_PAYLOAD_LIMIT - 8 };
-typedef void udp_handler(const struct datagram *datagram);
+typedef void (*udp_handler)(const struct datagram *datagram);
 void udp_receive(struct net *net, uint32_t from, uint32_t to, const uint8_t *data, size_t length);
 bool udp_send(struct net *net, uint32_t to, uint16_t from_port, uint16_t to_port, const void *data,
               size_t length);
-void udp_listen(uint16_t port, udp_handler *handler); /* NULL: no longer */
+void udp_listen(uint16_t port, udp_handler handler); /* NULL: no longer */
 
 /* cmd_net.c, dhcp.c */
 struct net *net_current(void); /* NULL, having said so, if there is none */

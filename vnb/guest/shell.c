@@ -47,7 +47,7 @@ static char *next_word(char **text, bool *ended)
 const struct command *find_command(const struct command *table, const char *name)
 {
     for (; table->name; table++)
-        if (strcmp(table->name, name) == 0)
+        if (table->run && strcmp(table->name, name) == 0)
             return table;
     return NULL;
 }

@@ -12,9 +12,9 @@ struct udp {
 
 enum { HEADER = offsetof(struct udp, data) };
 
-static struct { uint16_t port; udp_handler *handler; } listeners[LISTENERS];
+static struct { uint16_t port; udp_handler handler; } listeners[LISTENERS];
 
-void udp_listen(uint16_t port, udp_handler *handler)
+void udp_listen(uint16_t port, udp_handler handler)
 {
     unsigned place = 0;
     while (place < LISTENERS && listeners[place].handler && listeners[place].port != port)

@@ -86,6 +86,16 @@ void input_forget(void)
         input_next(&event);
 }
 
+/* From where to where the axis of a tablet goes. */
+bool input_range(struct input *input, unsigned axis, uint32_t *least, uint32_t *most)
+{
+    if (look(input, ABS_INFO, axis) < 8)
+        return false;
+    *least = (uint32_t)virtio_config(input->device, DATA, 4);
+    *most = (uint32_t)virtio_config(input->device, DATA + 4, 4);
+    return (int32_t)*least < (int32_t)*most;
+}
+
 /* The status queue goes the other way: so do a keyboard's lights learn what to show. */
 bool input_led(struct input *input, unsigned led, bool on)
 {
