@@ -3,10 +3,13 @@
 import struct
 
 from tests.contracts.virtio import VirtioContract
+from tests.frames import UDP, ether, unsummed
 from tests.virtio.driver import Driver
 from tests.virtio.painter import SIZE, Painter
+from vnb.frame import Frame
 from vnb.host.block import Drive, Memory
 from vnb.host.chars import Terminal
+from vnb.host.ether import Loop
 from vnb.host.input import Keyboard
 from vnb.host.screen import Screen
 from vnb.virtio import gpu
@@ -16,6 +19,7 @@ from vnb.virtio.device import Device
 from vnb.virtio.entropy import Entropy
 from vnb.virtio.gpu import Gpu
 from vnb.virtio.input import EVENT, Input
+from vnb.virtio.net import Net
 
 CONTENT = bytes(range(256)) * 512
 
@@ -104,6 +108,40 @@ class InputDevice(VirtioContract):
         assert driver.rings[1].reap()[0][1] == 0
 
 
+class NetDevice(VirtioContract):
+    """A network card that hears itself."""
+
+    queue = 1
+    phrases = tuple(
+        struct.pack("<BBHHHHH", flags, kind, 66, 1000, start, offset, 0) + data
+        for data, start, offset in (unsummed(bytes(3000)), unsummed(bytes(9), 6, UDP))
+        for flags, kind in ((0, 0), (1, 0), (1, 1), (1, 4), (0, 1), (1, 0x81), (0xFF, 0xFF))
+    ) + tuple(
+        struct.pack("<BB", kind, command) + data
+        for kind, command in ((0, 0), (0, 5), (1, 0), (1, 1), (2, 0), (2, 1), (3, 0), (255, 255))
+        for data in (b"\0", b"\1", bytes(8), b"\2\0\0\0" + bytes(16), b"\2\2\2\2\2\2")
+    )
+
+    def device(self) -> Device:
+        self.card = Loop().plug()
+        return Net(self.card)
+
+    def stir(self) -> None:
+        self.card.deliver(Frame(ether(b"stir")))
+
+    def request(self, driver: Driver) -> None:
+        driver.send(1, [bytes(12) + ether(b"request")], kick=False)
+
+    def roundtrip(self, driver: Driver) -> None:
+        data = ether(b"round and round")
+        (address,) = driver.send(0, [], [1600])
+        driver.send(1, [bytes(12) + data])
+        driver.device.poll()
+        assert driver.rings[1].reap()[0][1] == 0
+        assert driver.rings[0].reap()[0][1] == 12 + len(data)
+        assert driver.memory.read(address, 12 + len(data)) == bytes(10) + b"\1\0" + data
+
+
 class EntropyDevice(VirtioContract):
     """A source of bytes that are all alike."""
 
@@ -160,6 +198,7 @@ DEVICES: tuple[type[VirtioContract], ...] = (
     ConsoleDevice,
     InputDevice,
     EntropyDevice,
+    NetDevice,
     GpuDevice,
 )
 
