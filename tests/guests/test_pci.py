@@ -64,9 +64,8 @@ def machine(disk: Path) -> Iterator[Machine]:
 
 def bound(machine: Machine) -> list[str]:
     """The driver of each VirtIO device, in the order in which the kernel found them."""
-    told = machine.shell(
-        "cd /sys/bus/virtio/devices; readlink -f $(ls | sort -V | sed s:$:/driver:)"
-    )
+    links = "ls | sort -V | sed s:$:/driver: | xargs -n 1 readlink"
+    told = machine.shell(f"cd /sys/bus/virtio/devices; {links}", check=True)
     return [path.rpartition("/")[2] for path in told.stdout.split()]
 
 
