@@ -8,6 +8,7 @@ from vnb.config.machine import Config, Engine, check, host_memory
 from vnb.config.net import Net
 from vnb.config.part import Part, Random, Transport
 from vnb.config.screen import Screen
+from vnb.config.share import Share
 from vnb.sizes import in_words, size_in_bytes
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Part",
     "Random",
     "Screen",
+    "Share",
     "Tablet",
     "Touch",
     "Transport",

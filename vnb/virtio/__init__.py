@@ -7,6 +7,7 @@ from vnb.virtio.entropy import Entropy
 from vnb.virtio.input import Input
 from vnb.virtio.mmio import EmptySlot, MmioTransport
 from vnb.virtio.net import Net
+from vnb.virtio.ninep import NineP
 from vnb.virtio.pci import PciTransport
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Input",
     "MmioTransport",
     "Net",
+    "NineP",
     "PciTransport",
     "Port",
 ]

@@ -1,0 +1,153 @@
+"""A guest's side of 9P for tests: messages by name, from the same table as the server's."""
+
+import struct
+from typing import Any
+
+from vnb.virtio.ninep.files import Files
+from vnb.virtio.ninep.messages import (
+    BY_NAME,
+    COUNT,
+    DIRECTORY_ENTRY,
+    ERROR,
+    HEADER,
+    LERROR,
+    NO_FID,
+    VERSION,
+)
+from vnb.virtio.ninep.session import MAX_MSIZE, Session
+from vnb.virtio.queue import Reader, Writer
+
+RDONLY, WRONLY, RDWR = 0, 1, 2
+EXCL, TRUNC, APPEND = 0o200, 0o1000, 0o2000
+ROOT = 0
+
+
+def encode(name: str, tag: int, *values: Any) -> bytes:
+    """The bytes of a request."""
+    message = BY_NAME[name]
+    data = b""
+    if message.request.bulk:
+        *values, data = values  # type: ignore[assignment]
+        values = (*values, len(data))
+    body = message.request.pack(values) + data
+    return HEADER.pack(HEADER.size + len(body), message.type, tag) + body
+
+
+def decode(reply: bytes) -> tuple[int, int, Any]:
+    """(type, tag, values) of a reply; of an error its number, of data the data."""
+    size, number, tag = HEADER.unpack_from(reply)
+    assert size == len(reply)
+    if number == LERROR:
+        return number, tag, ERROR.unpack(reply)[3]
+    (fields,) = [message.reply for message in BY_NAME.values() if message.type + 1 == number]
+    if fields.bulk:
+        (count,) = COUNT.unpack_from(reply, HEADER.size)
+        data = reply[HEADER.size + COUNT.size :]
+        assert len(data) == count
+        return number, tag, data
+    return number, tag, fields.unpack(reply[HEADER.size :])
+
+
+class Refusal(Exception):
+    """The server answered with this Linux error number."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Guest:
+    """Speaks to a session without any device between; fid 0 is the root of the share."""
+
+    def __init__(self, files: Files, uid: int = 0) -> None:
+        self.session = Session(files)
+        self.ask("version", MAX_MSIZE, VERSION)
+        self.ask("attach", ROOT, NO_FID, "guest", "", uid)
+        self._next = 0
+
+    def send(self, request: bytes, room: int = MAX_MSIZE) -> bytes:
+        """The bytes of the reply to these bytes."""
+        answer = bytearray(room)
+        writer = Writer([memoryview(answer)], room)
+        self.session.serve(Reader([memoryview(request)], len(request)), writer)
+        return bytes(answer[: writer.written])
+
+    def ask(self, name: str, *values: Any) -> Any:
+        """The values of the reply: one by itself, none as None; Refusal for an error."""
+        number, tag, found = decode(self.send(encode(name, 7, *values)))
+        assert tag == 7
+        if number == LERROR:
+            raise Refusal(found)
+        assert number == BY_NAME[name].type + 1
+        if isinstance(found, bytes):
+            return found
+        return found[0] if len(found) == 1 else found or None
+
+    def walk(self, path: str, start: int = ROOT) -> int:
+        """A new fid for what is there; Refusal if it is not."""
+        self._next += 1
+        names = [name for name in path.split("/") if name]
+        qids = self.ask("walk", start, self._next, names)
+        if len(qids) < len(names):
+            raise Refusal(2)
+        return self._next
+
+    def open(self, path: str, flags: int = RDONLY) -> int:
+        fid = self.walk(path)
+        self.ask("lopen", fid, flags)
+        return fid
+
+    def create(self, path: str, flags: int = RDWR, mode: int = 0o644) -> int:
+        directory, _, name = path.rpartition("/")
+        fid = self.walk(directory)
+        self.ask("lcreate", fid, name, flags, mode, 0)
+        return fid
+
+    def read(self, path: str) -> bytes:
+        fid = self.open(path)
+        found = self.read_fid(fid)
+        self.ask("clunk", fid)
+        return found
+
+    def read_fid(self, fid: int) -> bytes:
+        found = b""
+        while part := self.ask("read", fid, len(found), 1 << 16):
+            found += part
+        return found
+
+    def write(self, path: str, data: bytes) -> None:
+        """Make the file what `data` is."""
+        try:
+            fid = self.open(path, WRONLY | TRUNC)
+        except Refusal:
+            fid = self.create(path, WRONLY)
+        done = 0
+        while done < len(data):
+            done += self.ask("write", fid, done, data[done : done + (1 << 16)])
+        self.ask("clunk", fid)
+
+    def names(self, path: str = "", count: int = 4096) -> list[str]:
+        """What a directory holds, besides itself and its parent."""
+        fid = self.open(path)
+        found: list[str] = []
+        offset = 0
+        while data := self.ask("readdir", fid, offset, count):
+            while data:
+                (length,) = struct.unpack_from("<H", data, 22)
+                _, offset, _, name = DIRECTORY_ENTRY.unpack(data[: 24 + length])
+                found.append(name)
+                data = data[24 + length :]
+        self.ask("clunk", fid)
+        assert found[:2] == [".", ".."]
+        return found[2:]
+
+    def attributes(self, path: str) -> dict[str, Any]:
+        fid = self.walk(path)
+        found = self.attributes_of(fid)
+        self.ask("clunk", fid)
+        return found
+
+    def attributes_of(self, fid: int) -> dict[str, Any]:
+        return dict(
+            zip(BY_NAME["getattr"].reply.names, self.ask("getattr", fid, 0x7FF), strict=True)
+        )
