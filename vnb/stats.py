@@ -178,7 +178,10 @@ class Stats:
         """The request that has been waiting since `begun` is answered."""
         waited = self._clock() - begun[0]
         self.latency.add(waited)
-        self.work.add(self._moment[1] - begun[1])
+        if (passed := self._moment[1] - begun[1]) > 0:
+            self.work.add(passed)
+        else:
+            self.work.counts[0] += 1
         self._requests.total += 1
         self._waited.total += waited
 
