@@ -20,7 +20,7 @@ LARGEST = (3840, 2160)
 """Pixels across and down."""
 
 PNG_EFFORT = 1  # of zlib: a screen of text or windows is small in any case
-PNG_COLOURS = {3: 2, 4: 6}  # channels of a picture: the number of that kind
+PNG_RED_GREEN_BLUE = 2
 
 
 class Rectangle(NamedTuple):
@@ -165,11 +165,11 @@ class Screen:
 
 
 def png(pixels: Pixels) -> bytes:
-    """A picture, height × width × 3 or 4, as a PNG file."""
-    height, width, channels = pixels.shape
-    rows = np.zeros((height, 1 + width * channels), np.uint8)  # each begins with its filter: none
+    """A picture, height × width × 3, as a PNG file."""
+    height, width, _ = pixels.shape
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each begins with its filter: none
     rows[:, 1:] = pixels.reshape(height, -1)
-    header = struct.pack(">IIBBBBB", width, height, 8, PNG_COLOURS[channels], 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8, PNG_RED_GREEN_BLUE, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in (
