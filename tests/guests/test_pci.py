@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vnb import Machine, images
-from vnb.config import Console, Disk, Entropy, Keyboard, Net, Part, Screen, Tablet
+from vnb.config import Console, Disk, Entropy, Keyboard, Net, Part, Screen, Share, Tablet
 from vnb.host.ether import Switch
 
 pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("pci"), pytest.mark.timeout(300)]
@@ -26,6 +26,7 @@ DRIVERS = [
     "virtio_input",
     "virtio_input",
     "virtio_gpu",
+    "9pnet_virtio",
 ]
 
 # What lspci calls the cards.
@@ -37,6 +38,7 @@ CARDS = """\
 00:05.0 Input device controller: Red Hat, Inc. Virtio 1.0 input (rev 01)
 00:06.0 Input device controller: Red Hat, Inc. Virtio 1.0 input (rev 01)
 00:07.0 Display controller: Red Hat, Inc. Virtio 1.0 GPU (rev 01)
+00:08.0 Mass storage controller: Red Hat, Inc. Virtio 9P transport (rev 01)
 """
 
 
@@ -50,7 +52,7 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def one_of_each(disk: Path) -> list[Part]:
     return [
         *(Console(), Disk(disk, "snapshot"), Net(Switch()), Entropy()),
-        *(Keyboard(), Tablet(), Screen(640, 480)),
+        *(Keyboard(), Tablet(), Screen(640, 480), Share({"hello": "world"}, tag="data")),
     ]
 
 

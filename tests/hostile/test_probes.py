@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.virtio.devices import CONTENT, block_header
-from tests.virtio.driver import NEXT, READY, WRITE, Driver
+from tests.virtio.driver import NEXT, READY, TRANSPORTS, WRITE, Driver
 from vnb.host.block import Drive, Memory, Raw
 from vnb.virtio.block import T_FLUSH, T_IN, T_OUT, UNSUPP, Block
 from vnb.virtio.device import ACKNOWLEDGE, DRIVER, FEATURES_OK, NEEDS_RESET
 
 
-@pytest.fixture
-def driver() -> Driver:
-    return Driver(Block(Drive(Memory(CONTENT))))
+@pytest.fixture(params=TRANSPORTS)
+def driver(request: pytest.FixtureRequest) -> Driver:
+    return Driver(Block(Drive(Memory(CONTENT))), request.param)
 
 
 def works(driver: Driver) -> bool:
