@@ -65,22 +65,14 @@ static int cmd_use(unsigned count, char **words)
     return 0;
 }
 
-/* ADDRESS/BITS [ROUTER] */
 static int cmd_address(unsigned count, char **words)
 {
     struct net *net = net_current();
-    char *slash = strchr(words[1], '/');
-    uint32_t address, router = 0;
-    uint64_t bits = 24;
+    uint32_t router = 0;
     if (!net)
         return FAILED;
-    if (slash)
-        *slash = 0;
-    if ((slash && !number(slash + 1, "BITS", 1, 32, &bits)) || !ip_parse(words[1], &address) ||
-        (count > 2 && !ip_parse(words[2], &router)))
+    if ((count > 2 && !ip_parse(words[2], &router)) || !ip_configure(net, words[1]))
         return USAGE;
-    net->address = address;
-    net->mask = UINT32_MAX << (32 - bits);
     net->router = router;
     return 0;
 }

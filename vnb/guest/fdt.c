@@ -1,5 +1,5 @@
-/* What we want to know from the device tree: how much memory there is, how fast the clock runs, and
- * where the PCI bus is.
+/* What we want to know from the device tree: how much memory there is, how fast the clock runs,
+ * where the PCI bus is, and what the host says on the command line.
  *
  * The tree is a flat sequence of big-endian words: a node begins, has properties and then children,
  * and ends.  [devicetree 5] */
@@ -75,6 +75,8 @@ static void property(uint32_t node, uint32_t name, uint32_t value, uint32_t leng
 {
     if (named(node, "pci"))
         pci_property(name, (struct cells){value, length / 4});
+    if (named(node, "chosen") && named(name, "bootargs") && value <= board.size - length)
+        board.command_line = (struct cells){value, length};
     if (named(node, "memory") && named(name, "reg") && length >= 16)
         board.ram_size = (uint64_t)word(value + 8) << 32 | word(value + 12);
     if (named(node, "cpus") && named(name, "timebase-frequency") && length == 4 && word(value) > 0)

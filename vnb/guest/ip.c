@@ -55,6 +55,33 @@ void ip_receive(struct net *net, const uint8_t *data, size_t length)
     }
 }
 
+/* ADDRESS/BITS, as in 10.0.0.2/24: who we are, and how many bits the neighbours' addresses have
+ * in common with ours, from the first one on. */
+bool ip_configure(struct net *net, char *text)
+{
+    uint32_t address;
+    uint64_t bits = 24;
+    char *slash = strchr(text, '/');
+    if (slash)
+        *slash = 0;
+    if ((slash && !number(slash + 1, "BITS", 1, 32, &bits)) || !ip_parse(text, &address))
+        return false;
+    net->address = address;
+    net->mask = UINT32_MAX << (32 - bits);
+    return true;
+}
+
+/* The host may have said already who we are. */
+void ip_start_all(void)
+{
+    char option[] = "vnb.ip=eth0=", value[32];
+    for (struct net *net = nets; net < nets + net_count; net++) {
+        option[sizeof option - 3] = (char)('0' + (net - nets));
+        if (option_find(option, value, sizeof value) && !strchr(value, ':')) /* that is version 6 */
+            ip_configure(net, value);
+    }
+}
+
 /* Through which interface a packet leaves, and to which neighbour: to the host itself if it is on
  * our network, otherwise to the router, who knows more. */
 static struct net *route(uint32_t to, uint32_t *next)

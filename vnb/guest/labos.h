@@ -62,11 +62,15 @@ struct board_facts {
     uint64_t timebase;                          /* ticks of the clock in one second */
     uint64_t pci_config;                        /* where the configuration spaces are; 0: no PCI */
     struct cells pci_windows, pci_interrupts, pci_interrupt_mask;
+    struct cells command_line;                  /* `count` is in bytes here */
 };
 extern struct board_facts board;
 void fdt_read(uint64_t address);
 uint32_t fdt_cell(struct cells cells, uint32_t index); /* beyond the end are zeros */
 uint64_t fdt_cell64(struct cells cells, uint32_t index);
+
+/* options.c */
+bool option_find(const char *name, char *value, size_t room);
 
 /* clock.c */
 uint64_t clock_ticks(void);

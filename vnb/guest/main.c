@@ -57,6 +57,7 @@ void __attribute__((noreturn)) main(uint64_t device_tree)
     input_start_all();
     rng_start_all();
     net_start_all();
+    ip_start_all();
     screen_start_all();
     share_start_all();
     agent_start();

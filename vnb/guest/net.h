@@ -69,6 +69,8 @@ uint16_t ip_checksum(uint32_t sum, const void *data, size_t length); /* sum: of 
 void ip_receive(struct net *net, const uint8_t *data, size_t length);
 bool ip_send(struct net *net, uint32_t to, uint8_t protocol, const void *payload, size_t length);
 struct net *ip_reach(uint32_t to); /* through which interface; NULL, having said so: no way */
+void ip_start_all(void);
+bool ip_configure(struct net *net, char *text);     /* 10.0.0.2/24; false, having said why not */
 void ip_print(uint32_t address);
 bool ip_parse(const char *word, uint32_t *address); /* false, having said what is wrong */
 

@@ -65,24 +65,11 @@ static bool something_happened(void *screen)
     return input_waiting(NULL) || uart_has_input() || ((struct screen *)screen)->device->changed;
 }
 
-/* Returns whether a group of events has ended.  Pictures are for eyes: what comes faster than we
- * draw is drawn once. */
-static bool take_all(struct screen *screen, uint64_t *groups)
-{
-    struct input_event event;
-    struct input *input;
-    bool any = false;
-    while (*groups > 0 && (input = input_next(&event))) {
-        take(screen, input, &event);
-        *groups -= event.type == EV_SYN;
-        any |= event.type == EV_SYN;
-    }
-    return any;
-}
-
 int cmd_follow(unsigned count, char **words)
 {
     uint64_t groups = UINT64_MAX;
+    struct input_event event;
+    struct input *input;
     char key;
     if (count > 1 && !number(words[1], "COUNT", 1, UINT32_MAX, &groups))
         return USAGE;
@@ -93,12 +80,17 @@ int cmd_follow(unsigned count, char **words)
     bool good = begin(screen);
     print("%u x %u pixels, until a key is pressed here:\n", screen->width, screen->height);
     while (good && groups > 0 && !uart_read(&key)) {
-        if (screen->device->changed)
+        if (screen->device->changed) {
             good = screen_open(screen) && begin(screen);
-        else if (take_all(screen, &groups))
-            good = show(screen);
-        else if (!command_wait(something_happened, screen, FOREVER))
+        } else if ((input = input_next(&event))) {
+            take(screen, input, &event);
+            if (event.type == EV_SYN) { /* all that happened at the same time has been told */
+                groups--;
+                good = show(screen);
+            }
+        } else if (!command_wait(something_happened, screen, FOREVER)) {
             return STOPPED;
+        }
     }
     if (!good)
         print("the screen does not show it\n");
