@@ -1,19 +1,19 @@
 """Advisory locks on ranges of shared files, among all the guests that share them."""
 
 import errno
-import os
 from collections.abc import Hashable
 from threading import Lock
 from typing import NamedTuple
 
-MOST = 4096
+from vnb.host.files.status import refuse
+
+MOST = 1024
 """Locks that may be held at a time on all files of a share."""
 
 
 class Held(NamedTuple):
     """A lock of `owner` on the bytes from `start` up to `end`, asked for through `through`."""
 
-    file: int
     owner: Hashable
     through: Hashable
     exclusive: bool
@@ -29,7 +29,7 @@ class Locks:
     """
 
     def __init__(self) -> None:
-        self._held: list[Held] = []
+        self._held: dict[int, list[Held]] = {}  # by their files
         self._mutex = Lock()
 
     def acquire(
@@ -48,10 +48,11 @@ class Locks:
         with self._mutex:
             if self._in_the_way(file, owner, exclusive, start, end):
                 return False
-            if len(self._held) >= MOST:
-                raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+            if sum(map(len, self._held.values())) >= MOST:
+                refuse(errno.ENOLCK)
             self._cut(file, owner, start, end)
-            self._held.append(Held(file, owner, through, exclusive, start, end))
+            held = Held(owner, through, exclusive, start, end)
+            self._held.setdefault(file, []).append(held)
             return True
 
     def release(self, file: int, owner: Hashable, start: int, end: int) -> None:
@@ -62,7 +63,8 @@ class Locks:
     def release_through(self, through: Hashable) -> None:
         """Let go of all that was locked through this."""
         with self._mutex:
-            self._held = [held for held in self._held if held.through != through]
+            for file, there in [*self._held.items()]:
+                self._keep(file, [held for held in there if held.through != through])
 
     def conflict(
         self, file: int, owner: Hashable, exclusive: bool, start: int, end: int
@@ -74,10 +76,9 @@ class Locks:
     def _in_the_way(
         self, file: int, owner: Hashable, exclusive: bool, start: int, end: int
     ) -> Held | None:
-        for held in self._held:
+        for held in self._held.get(file, ()):
             if (
-                held.file == file
-                and held.owner != owner
+                held.owner != owner
                 and (held.exclusive or exclusive)
                 and held.start < end
                 and start < held.end
@@ -88,14 +89,18 @@ class Locks:
     def _cut(self, file: int, owner: Hashable, start: int, end: int) -> None:
         """Take the range out of what the owner holds of the file."""
         left = []
-        for held in self._held:
-            if held.file != file or held.owner != owner:
+        for held in self._held.get(file, ()):
+            if held.owner != owner or held.end <= start or end <= held.start:
                 left.append(held)
                 continue
-            for first, last in (
-                (held.start, min(held.end, start)),
-                (max(held.start, end), held.end),
-            ):
-                if first < last:
-                    left.append(held._replace(start=first, end=last))
-        self._held = left
+            if held.start < start:
+                left.append(held._replace(end=start))
+            if end < held.end:
+                left.append(held._replace(start=end))
+        self._keep(file, left)
+
+    def _keep(self, file: int, left: list[Held]) -> None:
+        if left:
+            self._held[file] = left
+        else:
+            self._held.pop(file, None)

@@ -118,16 +118,20 @@ class Fsspec:
     def open(
         self, path: Path, flags: int, mode: int, uid: int, gid: int
     ) -> "ReadFile | WrittenFile":
-        with self.turn:
-            if not flags & (WRITES | os.O_CREAT | os.O_TRUNC):
-                return ReadFile(self, path, self.fs.open(self.url_of(path), "rb"))
+        writes = flags & (WRITES | os.O_CREAT | os.O_TRUNC)
+        if writes:
             self._check_write()
-            there = self._exists(path)
-            if not there and not flags & os.O_CREAT:
+        with self.turn:
+            info = self._there(path)
+            if info is None and not flags & os.O_CREAT:
                 refuse(errno.ENOENT)
-            if there and flags & os.O_EXCL:
+            if info is not None and flags & os.O_EXCL:
                 refuse(errno.EEXIST)
-            if not there or flags & os.O_TRUNC:
+            if info is not None and info["type"] == "directory":
+                refuse(errno.EISDIR)
+            if info is not None and not writes:
+                return ReadFile(self, path, self._status(path, info))
+            if info is None or flags & os.O_TRUNC:
                 self.fs.pipe_file(self.url_of(path), b"")
             return WrittenFile(self, path, bool(flags & os.O_APPEND))
 
@@ -136,7 +140,7 @@ class Fsspec:
     ) -> None:
         self._check_write()
         with self.turn:
-            if self._exists(path):
+            if self._there(path) is not None:
                 refuse(errno.EEXIST)
             if stat.S_ISDIR(mode):
                 self.fs.mkdir(self.url_of(path), create_parents=False)
@@ -158,7 +162,8 @@ class Fsspec:
         with self.turn:
             if self._info(path)["type"] == "directory":
                 refuse(errno.EXDEV)
-            if self._exists(new) and self._info(new)["type"] == "directory":
+            replaced = self._there(new)
+            if replaced is not None and replaced["type"] == "directory":
                 refuse(errno.EISDIR)
             if new != path:
                 self.fs.cp_file(self.url_of(path), self.url_of(new))
@@ -225,11 +230,12 @@ class Fsspec:
         info: dict[str, Any] = self.fs.info(self.url_of(path))
         return info
 
-    def _exists(self, path: Path) -> bool:
+    def _there(self, path: Path) -> dict[str, Any] | None:
+        """The same, or None if there is nothing."""
         try:
-            return bool(self._info(path))
+            return self._info(path)
         except (FileNotFoundError, KeyError):
-            return False
+            return None
 
     def _entries(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         """The names in a directory, those that a guest can say, and what is known of them."""
@@ -267,11 +273,11 @@ class Fsspec:
 class ReadFile:
     """A file that is open for reading, with what fsspec reads ahead."""
 
-    def __init__(self, files: Fsspec, path: Path, file: Any) -> None:
+    def __init__(self, files: Fsspec, path: Path, status: Status) -> None:
         self._files = files
         self._path = path
-        self._file = file
-        self._status = files.stat(path)
+        self._status = status
+        self._file = files.fs.open(files.url_of(path), "rb")
 
     def readinto(self, offset: int, buffers: Sequence[memoryview]) -> int:
         with self._files.turn:
@@ -394,7 +400,7 @@ def _time_of(info: dict[str, Any]) -> int | None:
     for name in TIMES:
         found = info.get(name)
         if isinstance(found, datetime):
-            return int(found.timestamp()) * 10**9
+            return int(found.timestamp() * 10**9)
         if isinstance(found, int | float):
             return int(found * 10**9)
     return None

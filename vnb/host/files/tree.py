@@ -59,8 +59,11 @@ class Tree(Nodes, MutableMapping[str, bytes]):
 
     def __delitem__(self, path: str) -> None:
         with self._mutex:
+            names = _names(path)
+            if not names:
+                raise KeyError(path)
             try:
-                self._remove_all(_names(path))
+                self._remove_all(names)
             except OSError:
                 raise KeyError(path) from None
 
