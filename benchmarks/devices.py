@@ -1,6 +1,6 @@
 """How fast a guest's devices are: the same Debian guest at the same work on vnb and on QEMU.
 
-    python benchmarks/io.py [--rounds 3] [--only read …] [--target "vnb mmio" …]
+    python benchmarks/devices.py [--rounds 3] [--only read …] [--target "vnb mmio" …]
 
 Each round boots every target once, with a fresh copy of the same disk image, and times each piece
 of work from the keystroke that starts it to the line that says it is done. The host's page cache
