@@ -1,6 +1,7 @@
 """What every disk on the host holds; inherit it for each kind of disk."""
 
 import random
+import threading
 
 import pytest
 
@@ -122,6 +123,58 @@ class BlockContract:
                     found = self.read(disk, offset, length)
                     assert found == model[offset : offset + length], f"seed {SEED}, step {step}"
         assert self.read(disk, 0, SIZE) == model
+
+    def test_what_is_done_without_waiting_is_done_whole(self, disk: Block) -> None:
+        """Or not at all, as far as anybody can tell who then waits."""
+        model = bytearray(self.content)
+        for offset, length in ((0, 512), (CLUSTER - 512, 1024), (512, 3 * CLUSTER), (0, SIZE)):
+            data = random.Random(offset).randbytes(length)
+            if not disk.write(offset, [memoryview(data)], wait=False):
+                assert disk.write(offset, [memoryview(data)])
+            model[offset : offset + length] = data
+            room = memoryview(bytearray(SIZE))
+            if not disk.readinto(0, [room[:1000], room[1000:]], wait=False):
+                assert disk.readinto(0, [room])
+            assert room == model
+        if not disk.write_zeroes(512, 2 * CLUSTER, wait=False):
+            assert disk.write_zeroes(512, 2 * CLUSTER)
+        model[512 : 512 + 2 * CLUSTER] = bytes(2 * CLUSTER)
+        assert self.read(disk, 0, SIZE) == model
+        for operation in (disk.flush, lambda wait: disk.discard(0, 512, wait=wait)):
+            assert operation(wait=False) or operation(wait=True)
+
+    def test_a_disk_grows_by_zeros(self, disk: Block) -> None:
+        grown = SIZE + 2 * CLUSTER + 512
+        self.write(disk, SIZE - 512, b"z" * 512)
+        disk.resize(grown)
+        assert disk.size == grown
+        expected = self.content[:-512] + b"z" * 512 + bytes(grown - SIZE)
+        assert self.read(disk, 0, grown) == expected
+        self.write(disk, grown - 700, b"y" * 700)
+        self.write(disk, SIZE - 5, b"x" * 10)
+        expected = expected[: SIZE - 5] + b"x" * 10 + expected[SIZE + 5 : -700] + b"y" * 700
+        assert self.read(disk, 0, grown) == expected
+        with pytest.raises(HostError, match="beyond"):
+            self.read(disk, grown, 1)
+
+    def test_several_threads_write_next_to_each_other(self, disk: Block) -> None:
+        """In sectors of the same clusters, which none of them has to itself."""
+        sectors = SIZE // 512
+
+        def write(mine: int) -> None:
+            for sector in range(mine, sectors, 4):
+                self.write(disk, sector * 512, bytes([mine + 1]) * 512)
+                if sector % 7 == 0:
+                    disk.flush()
+
+        threads = [threading.Thread(target=write, args=(mine,)) for mine in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert self.read(disk, 0, SIZE) == b"".join(
+            bytes([sector % 4 + 1]) * 512 for sector in range(sectors)
+        )
 
     def test_close_may_be_repeated(self, disk: Block) -> None:
         disk.close()

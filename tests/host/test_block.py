@@ -10,7 +10,7 @@ import pytest
 from tests.contracts.block import SIZE, BlockContract
 from tests.host.faults import FAILURES, fail, shorten
 from vnb.errors import HostError, UsageError
-from vnb.host.block import CLUSTER, Block, Memory, Overlay, Raw
+from vnb.host.block import CLUSTER, Block, Memory, Overlay, Raw, over
 from vnb.host.block.disk import cut
 
 
@@ -62,6 +62,19 @@ class TestOverlayOverAnOverlay(BlockContract):
     @pytest.fixture
     def disk(self) -> Block:
         return Overlay(Overlay(Memory(self.content)))
+
+
+class TestOverlayInAFile(BlockContract):
+    @pytest.fixture
+    def disk(self, image: Path, tmp_path: Path) -> Block:
+        return over(Raw(image, read_only=True), SIZE, tmp_path / "changes")
+
+
+class TestOverlayInAFileWithoutHoles(BlockContract):
+    @pytest.fixture
+    def disk(self, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Block:
+        fail(monkeypatch, "fallocate", errno.EOPNOTSUPP)
+        return over(Raw(image, read_only=True), SIZE, tmp_path / "changes")
 
 
 # Raw.

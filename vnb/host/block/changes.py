@@ -138,9 +138,10 @@ class Changes:
         self.size = size
 
     def close(self) -> None:
-        """Flush, and let go of the file."""
+        """Flush, and let go of the file; harmless when repeated."""
         try:
-            self.flush(wait=True)
+            if not self._file.closed:
+                self.flush(wait=True)
         finally:
             self._file.close()
 

@@ -68,6 +68,11 @@ class File:
             raise
 
     @property
+    def closed(self) -> bool:
+        """Whether the file was let go of."""
+        return self._fd < 0
+
+    @property
     def identity(self) -> str:
         """Size and time of the last change."""
         return f"{self.size} bytes, changed {os.fstat(self._fd).st_mtime_ns}"
@@ -140,7 +145,7 @@ class File:
 
     def close(self) -> None:
         """Let go of the file and of the lock on it; harmless when repeated."""
-        if self._fd >= 0:
+        if not self.closed:
             os.close(self._fd)
             self._fd = -1
 
