@@ -172,7 +172,7 @@ class Ethernet:
             port.changed()
 
     def __str__(self) -> str:
-        return type(self).__name__
+        return type(self).__name__.lower()
 
 
 def named(ports: Sequence[Port]) -> str:
