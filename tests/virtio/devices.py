@@ -5,11 +5,13 @@ import struct
 from tests.contracts.virtio import VirtioContract
 from tests.frames import UDP, ether, unsummed
 from tests.virtio.driver import Driver
+from tests.virtio.ninep import CORPUS, decode, encode
 from tests.virtio.painter import SIZE, Painter
 from vnb.frame import Frame
 from vnb.host.block import Drive, Memory
 from vnb.host.chars import Terminal
 from vnb.host.ether import Loop
+from vnb.host.files import Tree
 from vnb.host.input import Keyboard
 from vnb.host.screen import Screen
 from vnb.virtio import gpu
@@ -20,6 +22,8 @@ from vnb.virtio.entropy import Entropy
 from vnb.virtio.gpu import Gpu
 from vnb.virtio.input import EVENT, Input
 from vnb.virtio.net import Net
+from vnb.virtio.ninep import NineP
+from vnb.virtio.ninep.messages import NO_FID, VERSION
 
 CONTENT = bytes(range(256)) * 512
 
@@ -193,6 +197,31 @@ class GpuDevice(VirtioContract):
         painter.done(gpu.UNREF, gpu.ONE.pack(1))
 
 
+class NinePDevice(VirtioContract):
+    """A share of a few files in memory."""
+
+    phrases = CORPUS
+
+    def device(self) -> Device:
+        return NineP(Tree({"hello.txt": "hello", "dir": {"inner": "x" * 1000}}), "contract")
+
+    def request(self, driver: Driver) -> None:
+        driver.send(0, [encode("version", 1, 8192, VERSION)], [64], kick=False)
+
+    def roundtrip(self, driver: Driver) -> None:
+        for name, *values in (
+            ("version", 8192, VERSION),
+            ("attach", 0, NO_FID, "", "", 0),
+            ("walk", 0, 1, ["hello.txt"]),
+            ("lopen", 1, 0),
+            ("read", 1, 0, 100),
+        ):
+            length, room = driver.ask(0, [encode(str(name), 5, *values)], [64])
+            _, tag, found = decode(room[:length])
+            assert tag == 5
+        assert found == b"hello"
+
+
 DEVICES: tuple[type[VirtioContract], ...] = (
     BlockDevice,
     ConsoleDevice,
@@ -200,6 +229,7 @@ DEVICES: tuple[type[VirtioContract], ...] = (
     EntropyDevice,
     NetDevice,
     GpuDevice,
+    NinePDevice,
 )
 
 

@@ -48,6 +48,64 @@ def decode(reply: bytes) -> tuple[int, int, Any]:
     return number, tag, fields.unpack(reply[HEADER.size :])
 
 
+# A guest's day: every request, in an order in which most of them find what they need.
+DAY: tuple[tuple[Any, ...], ...] = (
+    ("version", 8192, VERSION),
+    ("attach", 0, NO_FID, "guest", "", 1000),
+    ("auth", 9, "guest", "", 0),
+    ("walk", 0, 1, []),
+    ("walk", 0, 2, ["dir", "inner"]),
+    ("walk", 0, 3, ["dir", "..", "..", "hello.txt"]),
+    ("walk", 0, 4, ["dir"]),
+    ("walk", 0, 5, ["nothing"]),
+    ("walk", 0, 6, ["dir", "nothing", "more"]),
+    ("statfs", 0),
+    ("getattr", 2, 0x3FFF),
+    ("lopen", 1, 0o200000),
+    ("readdir", 1, 0, 4000),
+    ("readdir", 1, 2, 200),
+    ("lopen", 2, RDONLY),
+    ("read", 2, 0, 4000),
+    ("read", 2, 999, 10),
+    ("lopen", 3, RDWR | APPEND),
+    ("write", 3, 0, b"some more"),
+    ("fsync", 3, 1),
+    ("setattr", 3, 0x1EF, 0o600, 1, 2, 3, 4, 5, 6, 7),
+    ("lock", 3, 1, 1, 0, 0, 77, "guest"),
+    ("getlock", 3, 1, 0, 10, 78, "guest"),
+    ("lock", 3, 2, 0, 5, 10, 77, "guest"),
+    ("lcreate", 4, "new", RDWR | TRUNC, 0o644, 0),
+    ("write", 4, 100, b"x" * 300),
+    ("read", 4, 50, 100),
+    ("mkdir", 0, "made", 0o755, 0),
+    ("mknod", 0, "null", 0o20666, 1, 3, 0),
+    ("mknod", 0, "plain", 0o100644, 0, 0, 0),
+    ("symlink", 0, "link", "../../etc/passwd", 0),
+    ("walk", 0, 7, ["link"]),
+    ("readlink", 7),
+    ("lopen", 7, RDONLY),
+    ("walk", 0, 8, ["plain"]),
+    ("link", 0, 8, "hard"),
+    ("xattrcreate", 8, "user.one", 5, 0),
+    ("write", 8, 0, b"value"),
+    ("clunk", 8),
+    ("walk", 0, 8, ["plain"]),
+    ("xattrwalk", 8, 10, "user.one"),
+    ("read", 10, 0, 100),
+    ("xattrwalk", 8, 11, ""),
+    ("read", 11, 0, 100),
+    ("rename", 8, 0, "renamed"),
+    ("renameat", 0, "renamed", 0, "again"),
+    ("unlinkat", 0, "hard", 0),
+    ("unlinkat", 0, "made", 0x200),
+    ("remove", 8),
+    ("flush", 7),
+    *(("clunk", fid) for fid in (1, 2, 3, 4, 7, 10, 11, 0, 99)),
+)
+
+CORPUS = tuple(encode(str(name), 7, *values) for name, *values in DAY)
+
+
 class Refusal(Exception):
     """The server answered with this Linux error number."""
 
