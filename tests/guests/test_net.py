@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.frames import ones_sum
+from tests.frames import judge, ones_sum
 from tests.pcap import read
 from vnb import Machine, images
 from vnb.config import Console, Net, Part, Share
@@ -87,13 +87,19 @@ def test_what_tcp_carries_arrives_byte_for_byte(pair: tuple[Machine, Machine], s
 
 
 @pytest.mark.parametrize("sender", [0, 1])
-def test_large_frames_travel_whole(pair: tuple[Machine, Machine], sender: int) -> None:
+def test_large_frames_travel_whole_and_are_captured_in_pieces(
+    pair: tuple[Machine, Machine], lan: Switch, sender: int, tmp_path: Path
+) -> None:
     """A web server gives its kernel much at a time, and the kernel its card."""
     card = pair[sender].stats["eth0"]
     before = card["sent"], card["frames sent"]
     command = f"wget -q -O - http://10.0.0.{1 + sender}/data | sha256sum"
-    told = pair[1 - sender].shell(command, timeout=120, check=True).stdout
+    with lan.capture(tmp_path / "web.pcap"):
+        told = pair[1 - sender].shell(command, timeout=120, check=True).stdout
     assert told.split()[0] == sha256(DATA).hexdigest()
+    pieces = [data for _, data in read(tmp_path / "web.pcap") if data[12:14] == b"\x08\0"]
+    assert max(map(len, pieces)) == 1514
+    assert sum(len(judge(data).payload) for data in pieces) > len(DATA)
     size = (card["sent"] - before[0]) / (card["frames sent"] - before[1])
     print(f"{size:.0f} bytes in a frame")
     assert size > 3 * 1514

@@ -319,6 +319,35 @@ def test_nothing_of_before_a_reset_comes_after_it() -> None:
     assert [got.data for got in card.receive(Frame(ether(b"new")))] == [ether(b"new")]
 
 
+def test_after_every_index_has_wrapped_nothing_is_left_over() -> None:
+    lan = Switch()
+    one, two = Card(lan=lan), Card(lan=lan, mac=BOB)
+    out, back = one.driver.rings[TX], two.driver.rings[RX]
+    data = PLAIN + ether(b"x" * 46)
+    sent = out.chain([(one.driver.buffer(data), len(data), False)])
+    room = back.chain([(two.driver.buffer(1526), 1526, True)])
+
+    def pass_frames(count: int) -> None:
+        for _ in range(count):
+            back.offer(room)
+            two.driver.port.notify(RX)
+            out.offer(sent)
+            one.driver.port.notify(TX)
+            assert back.memory.read_u64(back.used + 4 + 8 * back.reaped) == room | 72 << 32
+            back.reaped = (back.reaped + 1) % back.size
+
+    pass_frames(1000)
+    tracemalloc.start()
+    pass_frames(1000)
+    before, _ = tracemalloc.get_traced_memory()
+    pass_frames(1000)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    pass_frames(0x1_0000)
+    assert after - before < 1 << 16
+    assert two.device.stats["frames received"] == 3000 + 0x1_0000
+
+
 # The carrier.
 
 
