@@ -1,0 +1,145 @@
+"""No device makes labos crash, hang or believe it, whatever it answers."""
+
+import random
+import struct
+
+import pytest
+
+from tests.guest.prompt import PROMPT
+from vnb import Disk, Machine
+from vnb.config import Entropy, Keyboard, Net, Screen, Share, Tablet, Transport
+from vnb.host.ether import Loop
+from vnb.platform.pci import Slot
+from vnb.virtio import Device
+from vnb.virtio.queue import Chain, Queue, Writer
+
+COMMANDS = (
+    "devices",
+    "virtio",
+    "pci",
+    "disk",
+    "disk sum 0 300",
+    "disk write 0 100; disk verify 0 100",
+    "disk zero 0 5; disk flush",
+    "disk bench",
+    "rng 70",
+    "net",
+    "net address 10.0.0.2/24 10.0.0.1",
+    "ping 10.0.0.2 1",
+    "dhcp",
+    "9p",
+    "9p ls",
+    "9p cat a",
+    "9p sum a",
+    "9p write b text",
+    "input leds 0 7",
+    "screen",
+    "screen card",
+    "arp",
+)
+UNTIL_A_KEY = ("input", "screen follow", "udp echo 7")
+
+NUMBERS = (0, 1, 2, 7, 8, 0x7F, 0xFF, 0x100, 0xFFF, 0xFFFF, 0x10000, 1 << 31, (1 << 32) - 1)
+RUNS = 20
+
+
+class Unruly:
+    """Devices that break their rules now and then, from the moment when `rate` is above 0."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, dice: random.Random) -> None:
+        self.dice = dice
+        self.rate = 0.0
+        push, write, read_config = Queue.push, Writer.write, Device.read_config
+
+        def wrong_push(queue: Queue, chain: Chain, written: int) -> None:
+            head = chain.head
+            if self.now():
+                written = dice.choice(NUMBERS)
+            if self.now():
+                chain.head = dice.choice((head ^ 1, 0, 15, 16, 0xFFFF, (1 << 32) - 1))
+            push(queue, chain, written)
+            chain.head = head
+            if self.now():
+                push(queue, chain, written)
+
+        def wrong_write(writer: Writer, data: bytes | memoryview) -> None:
+            write(writer, self.garbled(bytes(data)) if self.now() else data)
+
+        def wrong_config(device: Device, offset: int, size: int) -> int:
+            right = read_config(device, offset, size)
+            return dice.choice(NUMBERS) & ((1 << 8 * size) - 1) if self.now() else right
+
+        patch.setattr(Queue, "push", wrong_push)
+        patch.setattr(Writer, "write", wrong_write)
+        patch.setattr(Device, "read_config", wrong_config)
+
+    def now(self) -> bool:
+        return self.dice.random() < self.rate
+
+    def garbled(self, data: bytes) -> bytes:
+        """As many bytes, some of which are others."""
+        found = bytearray(data)
+        for _ in range(self.dice.randrange(4) if found else 0):
+            place = self.dice.randrange(len(found))
+            word = struct.pack("<I", self.dice.choice(NUMBERS))
+            found[place : place + 4] = word[: len(found) - place]
+        return bytes(found)
+
+
+def devices() -> list[object]:
+    return [
+        Disk(size="1M"),
+        Entropy(),
+        Net(Loop()),
+        Share({"a": "hello\n" * 1000, "dir": {"b": "c"}}),
+        Keyboard(),
+        Tablet(),
+        Screen(64, 64),
+    ]
+
+
+def survives(machine: Machine, command: str) -> None:
+    """The prompt is there again, and no instruction of labos has gone wrong."""
+    machine.console.write(command + "\r")
+    machine.console.expect("\r\n")
+    if command in UNTIL_A_KEY:
+        machine.console.write("\x03")
+    shown = machine.console.expect(PROMPT, timeout=30)
+    assert "trap: " not in shown.string[: shown.end()], command
+
+
+@pytest.mark.parametrize("run", range(RUNS))
+def test_labos_survives_devices_that_answer_anything(
+    transport: Transport, rng: random.Random, monkeypatch: pytest.MonkeyPatch, run: int
+) -> None:
+    unruly = Unruly(monkeypatch, rng)
+    if run % 2:
+        unruly.rate = 0.02  # while it starts, too
+    with Machine(memory="8M", clock="virtual", devices=devices(), transport=transport) as machine:
+        machine.console.expect(PROMPT, timeout=30)
+        unruly.rate = rng.choice((0.02, 0.1, 0.4))
+        for command in rng.sample(COMMANDS + UNTIL_A_KEY, 12):
+            survives(machine, command)
+        unruly.rate = 0
+        machine.console.write("echo still here\r")
+        machine.console.expect("\r\nstill here\r\n" + PROMPT)
+
+
+@pytest.mark.parametrize("run", range(RUNS))
+def test_labos_comes_up_whatever_is_in_the_config_space_of_pci(
+    rng: random.Random, monkeypatch: pytest.MonkeyPatch, run: int
+) -> None:
+    read = Slot.read
+    rate = rng.choice((0.001, 0.01, 0.1, 0.5))
+
+    def wrong(slot: Slot, offset: int, size: int) -> int:
+        right = read(slot, offset, size)
+        return rng.choice(NUMBERS) & ((1 << 8 * size) - 1) if rng.random() < rate else right
+
+    monkeypatch.setattr(Slot, "read", wrong)
+    with Machine(memory="8M", clock="virtual", devices=devices(), transport="pci") as machine:
+        machine.console.expect(PROMPT, timeout=30)
+        for command in ("pci", "devices", "virtio", "disk sum 0 8", "screen card"):
+            survives(machine, command)
+        machine.console.write("echo still here\r")
+        machine.console.expect("\r\nstill here\r\n" + PROMPT)
