@@ -203,6 +203,39 @@ def test_commands_of_one_kick_are_answered_in_order(guest: Guest) -> None:
     assert [answer[0] for answer in answers] == [gpu.OK_NODATA] * 3 + [gpu.INVALID_RESOURCE_ID]
 
 
+def fill_the_ring(guest: Guest) -> int:
+    """Offer as many commands as the ring holds, and kick once; how many."""
+    count = guest.driver.rings[0].size // 2
+    for _ in range(count):
+        guest.driver.send(0, [gpu.HEADER.pack(gpu.GET_EDID, 0, 0, 0, 0)], [24], kick=False)
+    guest.driver.port.notify(0)
+    return count
+
+
+def test_a_ring_full_of_commands_leaves_the_machine_time_for_others(guest: Guest) -> None:
+    count = fill_the_ring(guest)
+    served = [len(guest.driver.rings[0].reap())]
+    while guest.driver.posted:
+        guest.driver.posted.popleft()()
+        served.append(len(guest.driver.rings[0].reap()))
+    assert sum(served) == count
+    assert max(served) == gpu.AT_ONCE
+    assert guest.create() == gpu.OK_NODATA
+
+
+def test_commands_that_are_put_off_do_not_outlive_their_queue_or_their_driver(guest: Guest) -> None:
+    fill_the_ring(guest)
+    used = guest.driver.rings[0].used_idx
+    guest.driver.device.configure(0, "ready", 0)
+    guest.driver.settle()
+    assert guest.driver.rings[0].used_idx == used
+    guest.driver.start()
+    fill_the_ring(guest)
+    guest.driver.start()
+    guest.driver.settle()
+    assert guest.driver.rings[0].used_idx == 0
+
+
 def test_a_command_may_be_in_any_pieces(guest: Guest) -> None:
     """[9]"""
     command = gpu.HEADER.pack(gpu.CREATE_2D, 0, 0, 0, 0) + gpu.CREATE.pack(1, 1, 4, 4)

@@ -26,6 +26,9 @@ MOST_SIDE = 8192
 MOST_PICTURES = 1024
 MOST_ENTRIES = 32768  # ranges of guest memory behind all pictures, twice the pages of MOST_BYTES
 
+AT_ONCE = 8
+"""Commands after which the machine looks at what else there is: one may take 25 ms."""
+
 HEADER = struct.Struct("<IIQII")  # type, flags, fence, context, ring [virtio 5.7.6.7]
 FENCE = 1
 
@@ -151,8 +154,14 @@ class Gpu(Device):
         self.config = CONFIG.pack(0, 0, SCANOUTS, CAPSETS)
 
     def serve(self, index: int, queue: Queue) -> None:
-        for chain in queue:
+        for done, chain in enumerate(queue, 1):
             queue.push(chain, self._serve(chain, index))
+            if done == AT_ONCE:
+                return self.from_thread(self._go_on)(index)
+
+    def _go_on(self, index: int) -> None:
+        if queue := self.queue(index):
+            self.serve(index, queue)
 
     def _serve(self, chain: Chain, index: int) -> int:
         """Do one command; the bytes of its answer.
