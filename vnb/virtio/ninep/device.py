@@ -129,7 +129,6 @@ class NineP(Device):
 
     def _done(self, queue: Queue, chain: Chain, outcome: Outcome) -> None:
         queue.push(chain, chain.writer.written)
-        self.stats.add("requests")
         if outcome.error:
             self.stats.add("errors")
         if outcome.moved and outcome.request in MOVED:

@@ -34,7 +34,7 @@ MESSAGES = (
     (12, "lopen", "fid:4 flags:4", "qid:q iounit:4"),
     (14, "lcreate", "fid:4 name:s flags:4 mode:4 gid:4", "qid:q iounit:4"),
     (16, "symlink", "fid:4 name:s target:s gid:4", "qid:q"),
-    (18, "mknod", "fid:4 name:s mode:4 major:4 minor:4 gid:4", "qid:q"),
+    (18, "mknod", "dfid:4 name:s mode:4 major:4 minor:4 gid:4", "qid:q"),
     (20, "rename", "fid:4 dfid:4 name:s", ""),
     (22, "readlink", "fid:4", "target:s"),
     (24, "getattr", "fid:4 request_mask:8", ATTRIBUTES),
@@ -83,7 +83,8 @@ class Fields:
         pairs = [field.split(":") for field in layout.split()]
         self.names = tuple(name for name, _ in pairs)
         self.bulk = bool(pairs) and pairs[-1][1] == "data"
-        kinds = [kind for _, kind in pairs]
+        self.kinds = [kind for _, kind in pairs]
+        kinds = [*self.kinds]
         if self.bulk:  # what stands before the data is fixed, and ends with its length
             kinds[-1] = "4"
         # Integers that follow each other are one struct; every other field is its kind.

@@ -46,7 +46,7 @@ class Session:
         self._fids = Fids(files)
         self._msize = 0  # until the version is agreed
         rooms = (self, Names(files, self._fids), Contents(files, self._fids))
-        self._handlers: dict[str, Callable[..., Any]] = {
+        self.handlers: dict[str, Callable[..., Any]] = {
             message.name: next(getattr(room, message.name) for room in rooms if _has(room, message))
             for message in REQUESTS.values()
         }
@@ -104,7 +104,7 @@ class Session:
 
     def _answer(self, message: Message, tag: int, request: Reader, room: Writer) -> int:
         """Serve a request and write its reply; how many bytes of a file it moved."""
-        handler = self._handlers[message.name]
+        handler = self.handlers[message.name]
         values = _values(message, request)
         if message.reply.bulk:
             space = min(values.pop(), self._msize - BEFORE_DATA, room.available - BEFORE_DATA)
