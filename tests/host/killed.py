@@ -1,8 +1,8 @@
 """Writes blocks to a disk with changes in a file until it is killed, and tells what was flushed.
 
-Arguments: the image, the file of changes, and a seed. Every block of 4 KiB says throughout which one
-it is and which version of it. Lines: "wrote BLOCK VERSION" before a write, and "flushed" after all
-that was written before is stable.
+Arguments: the image, the file of changes, and a seed. Every block of 4 KiB says throughout which
+one it is and which version of it. Lines: "wrote BLOCK VERSION" before a write, and "flushed" after
+all that was written before is stable.
 """
 
 import random

@@ -62,7 +62,7 @@ class Url(ReadOnly):
         self._guard = threading.Lock()  # of the two below
         self._blocks: OrderedDict[int, Future[bytes]] = OrderedDict()
         self._next = 0  # the block after the last one that was read
-        probed = self._want(0)
+        probed = self._want((self.size - 1) // BLOCK)  # where a server without parts is found out
         if (error := probed.exception()) is not None:
             self.close()
             raise UsageError(str(error)) from error
