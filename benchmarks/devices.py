@@ -87,17 +87,26 @@ class Target:
 @contextmanager
 def vnb(image: images.Image, disk: Path, transport: Transport) -> Iterator[Run]:
     with Machine(image, devices=[Console(), Disk(disk)], transport=transport) as machine:
+        yield partial(run_on, machine)
 
-        def run(command: str) -> tuple[float, str]:
-            began = time.perf_counter()
-            text = machine.shell(f"{command} 2>&1", timeout=LIMIT, check=True).stdout
-            return time.perf_counter() - began, text
 
-        yield run
+def run_on(machine: Machine, command: str) -> tuple[float, str]:
+    """The Run of a machine of vnb's."""
+    began = time.perf_counter()
+    text = machine.shell(f"{command} 2>&1", timeout=LIMIT, check=True).stdout
+    return time.perf_counter() - began, text
+
+
+def qemu(image: images.Image, disk: Path, transport: Transport) -> AbstractContextManager[Run]:
+    drive = ("-drive", f"file={disk},format=raw,if=none,id=disk")
+    return running_qemu(image, transport, drive, "virtio-blk", "drive=disk")
 
 
 @contextmanager
-def qemu(image: images.Image, disk: Path, transport: Transport) -> Iterator[Run]:
+def running_qemu(
+    image: images.Image, transport: Transport, backend: tuple[str, ...], device: str, options: str
+) -> Iterator[Run]:
+    """QEMU with a console and this device over this backend, at its prompt."""
     kind = {"mmio": "device", "pci": "pci"}[transport]
     command = [
         *("qemu-system-riscv64", "-M", "virt", "-m", "256M", "-display", "none"),
@@ -105,8 +114,7 @@ def qemu(image: images.Image, disk: Path, transport: Transport) -> Iterator[Run]
         *("-kernel", str(image.payload), "-initrd", str(image.initrd), "-append", image.append),
         *("-device", f"virtio-serial-{kind}"),
         *("-chardev", "stdio,id=screen", "-device", "virtconsole,chardev=screen"),
-        *("-drive", f"file={disk},format=raw,if=none,id=disk"),
-        *("-device", f"virtio-blk-{kind},drive=disk"),
+        *(*backend, "-device", f"{device}-{kind},{options}"),
     ]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None and process.stdout is not None
