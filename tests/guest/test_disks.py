@@ -4,8 +4,10 @@ import os
 import random
 import re
 import struct
+import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from tests.guest.prompt import PROMPT
 from vnb import Console, Disk, Machine
 from vnb.config import Transport
+from vnb.host.block import Drive
 
 SECTOR = 512
 
@@ -108,9 +111,49 @@ def test_each_of_several_disks_can_be_used(transport: Transport) -> None:
         assert "16 sectors, 8 KiB" in lines[1]
 
 
+def test_a_disk_that_grows_is_larger_at_once(machine: Machine) -> None:
+    assert "2048 sectors" in machine.shell("disk", timeout=5).stdout
+    machine.devices["vda"].resize("2M")
+    assert "4096 sectors" in machine.shell("disk", timeout=5).stdout
+    assert machine.shell("disk write 4000 96; disk verify 4000 96", timeout=5).status == 0
+
+
 def test_the_disk_benchmark_reads_and_spares_what_is_there(machine: Machine) -> None:
     assert machine.shell("disk write 0 2048", timeout=10).status == 0
     result = machine.shell("disk bench", timeout=60)
     assert result.status == 0
     assert len(re.findall(r"read +\d+ KiB .* +\d+ requests, [\d.]+ MB/s", result.stdout)) == 5
     assert machine.shell("disk verify 0 2048", timeout=10).status == 0
+
+
+def test_requests_that_are_done_in_another_order_are_told_apart(
+    tmp_path: Path, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = random.Random(3).randbytes(512 * SECTOR)
+    (tmp_path / "disk.img").write_bytes(data)
+    waiting: list[tuple[Callable[[Future[bytearray]], object], bytearray]] = []
+
+    def end_all() -> None:
+        while waiting:  # the last one first
+            done, found = waiting.pop()
+            future: Future[bytearray] = Future()
+            future.set_result(found)
+            done(future)
+
+    def read_later(
+        drive: Drive,
+        offset: int,
+        windows: Sequence[memoryview],
+        done: Callable[[Future[bytearray]], object],
+    ) -> bool:
+        waiting.append((done, bytearray(data[offset : offset + sum(map(len, windows))])))
+        threading.Timer(0.002, end_all).start()
+        return False
+
+    monkeypatch.setattr(Drive, "read_async", read_later)
+    disk = Disk(tmp_path / "disk.img", mode="ro")
+    with Machine(memory="8M", devices=[Console(), disk], transport=transport) as machine:
+        assert machine.shell("disk bench", timeout=30).status == 0
+        assert machine.stats["vda"].depth.highest == 4
+        total = machine.shell("disk sum 0 512", timeout=10).stdout
+        assert total == f"512 sectors, crc32 {zlib.crc32(data):08x}\n"

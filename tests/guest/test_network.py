@@ -125,6 +125,18 @@ def test_udp_send_shows_the_answer(machine: Machine, peer: Peer) -> None:
     ]
 
 
+def test_packets_keep_to_what_the_network_takes(transport: Transport) -> None:
+    peer = Peer(Switch(), PEER)
+    net = Net(peer.lan, mtu=600, address=f"{LABOS}/24")
+    with Machine(memory="8M", devices=[Console(), net], transport=transport) as machine:
+        machine.console.expect(PROMPT)
+        peer.ask(LABOS)
+        assert soon(lambda: number(LABOS) in peer.neighbours)
+        for size in (573, 572):  # with 20 bytes for IP and 8 for ICMP, 600 are full
+            peer.ping(LABOS, b"x" * size)
+        assert soon(lambda: peer.replies == [b"x" * 572])
+
+
 def test_two_of_them_talk_to_each_other(transport: Transport) -> None:
     lan = Switch()
     other: Transport = "pci" if transport == "mmio" else "mmio"

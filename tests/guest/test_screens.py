@@ -9,7 +9,7 @@ import pytest
 
 from tests.guest.prompt import PROMPT
 from vnb import Console, Machine
-from vnb.config import Mouse, Screen, Tablet, Transport
+from vnb.config import Mouse, Screen, Tablet, Touch, Transport
 
 Picture = npt.NDArray[np.int64]
 
@@ -125,6 +125,19 @@ def test_a_button_held_down_draws(machine: Machine) -> None:
     dotted = card()
     dotted[40:44, 40:44] = RED
     assert shows(machine, pointed(dotted, 140, 40))
+
+
+def test_a_finger_draws_where_it_is(transport: Transport) -> None:
+    devices = [Console(), Screen(WIDTH, HEIGHT), Touch()]
+    with Machine(memory="8M", devices=devices, transport=transport) as machine:
+        machine.console.write("screen follow\r")
+        machine.console.expect(BEGUN)
+        x, y = 5000 * (WIDTH - 1) // 32767, 20000 * (HEIGHT - 1) // 32767
+        machine.devices["touch"].send_touch(0, 5000, 20000, True)
+        machine.devices["touch"].send_touch(0, 0, 0, False)
+        dotted = card()
+        dotted[y : y + 4, x : x + 4] = RED
+        assert shows(machine, pointed(dotted, x, y))
 
 
 def test_a_screen_of_another_size_gets_another_card(machine: Machine) -> None:

@@ -104,7 +104,7 @@ bool ip_send(struct net *net, uint32_t to, uint8_t protocol, const void *payload
     static struct packet packet;
     static uint16_t id;
     const uint8_t *mac = ether_everybody;
-    if (length > IP_PAYLOAD_LIMIT)
+    if (HEADER + length > net_limit(net))
         return false;
     if (to != IP_EVERYBODY && to != (net->address | ~net->mask)) {
         uint32_t next = ((to ^ net->address) & net->mask) == 0 ? to : net->router;

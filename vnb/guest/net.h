@@ -38,6 +38,7 @@ extern unsigned net_count;
 /* virtio_net.c */
 void net_start_all(void);
 bool net_link(const struct net *net);               /* is the cable in? */
+size_t net_limit(const struct net *net);            /* bytes in a packet (the MTU) */
 bool net_has_frames(void);
 bool net_send(struct net *net, const void *frame, size_t length); /* false: it did not go out */
 const uint8_t *net_receive(struct net *net, size_t *length);      /* NULL: there is none */

@@ -5,10 +5,10 @@
  * large segment to cut.  labos asks for none of that. */
 #include "net.h"
 
-enum { F_MAC = 5, F_STATUS = 16 };                /* [virtio 5.1.3] */
-enum { CONFIG_MAC = 0, CONFIG_STATUS = 6 };       /* [virtio 5.1.4] */
+enum { F_MTU = 3, F_MAC = 5, F_STATUS = 16 };                 /* [virtio 5.1.3] */
+enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_MTU = 10 };  /* [virtio 5.1.4] */
 enum { STATUS_LINK_UP = 1 };
-enum { RECEIVE = 0, TRANSMIT = 1 };               /* the queues */
+enum { RECEIVE = 0, TRANSMIT = 1 };                           /* the queues */
 
 struct header { /* [virtio 5.1.6] */
     uint8_t flags, segmentation;
@@ -35,7 +35,7 @@ static void give(struct net *net, struct buffer *buffer)
 
 static bool start(struct net *net)
 {
-    if (!virtio_begin(net->device, FEATURE(F_MAC) | FEATURE(F_STATUS)) ||
+    if (!virtio_begin(net->device, FEATURE(F_MTU) | FEATURE(F_MAC) | FEATURE(F_STATUS)) ||
         !queue_start(&net->receive, net->device, RECEIVE) ||
         !queue_start(&net->transmit, net->device, TRANSMIT))
         return false;
@@ -73,6 +73,15 @@ bool net_has_frames(void)
         if (queue_has_used(&nets[i].receive))
             return true;
     return false;
+}
+
+/* How long a packet may be, if the network takes fewer bytes than Ethernet itself. */
+size_t net_limit(const struct net *net)
+{
+    uint64_t limit = PACKET_LIMIT;
+    if (net->device->features & FEATURE(F_MTU))
+        limit = virtio_config(net->device, CONFIG_MTU, 2);
+    return limit < PACKET_LIMIT ? limit : PACKET_LIMIT;
 }
 
 /* The frame is copied, because it must not change before the device has sent it.  One is on its way

@@ -179,8 +179,9 @@ bool virtio_is_pci(const struct pci_function *function, uint32_t *id)
     if (function->vendor != VENDOR || function->product < OLD_PRODUCTS ||
         function->product >= PRODUCTS_END)
         return false;
-    bool old = function->product < PRODUCTS;
-    *id = old ? pci_read(function, PCI_SUBSYSTEM, 2) : function->product - PRODUCTS;
+    *id = (uint32_t)function->product - PRODUCTS;
+    if (function->product < PRODUCTS)
+        *id = pci_read(function, PCI_SUBSYSTEM, 2);
     return true;
 }
 
