@@ -547,6 +547,7 @@ class TestLocks:
 
 class TestWhatIsNoMessage:
     def test_every_request_gets_one_reply_with_its_tag(self, guest: Guest) -> None:
+        """[40]"""
         for number in range(256):
             for body in (b"", bytes(4), bytes(100)):
                 for tag in (0, 7, 0xFFFF):
