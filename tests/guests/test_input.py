@@ -82,7 +82,7 @@ def test_keys_arrive_down_and_up(guest: Machine) -> None:
 def test_text_is_typed_on_the_console_of_the_screen(guest: Machine) -> None:
     """The kernel's own keyboard map turns the keys back into characters."""
     text = "Hello, World! ~`\"'\\|{[()]}<>?/;:@#$%^&*-_=+ 42"
-    guest.shell("head -n2 </dev/tty1 >/tmp/typed 2>&1 &")
+    guest.shell("chvt 2; head -n2 </dev/tty2 >/tmp/typed 2>&1 &")
     until(guest, "pidof head", bool)
     assert guest.devices["keyboard"].type(f"\n{text}\n")  # ends a line that was begun before
     said = until(guest, "cat /tmp/typed", lambda said: said.count("\n") == 2)

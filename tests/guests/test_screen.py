@@ -67,8 +67,8 @@ def until_it_shows(guest: Machine, expected: Frame, timeout: float = 20) -> None
 
 
 def clear(guest: Machine) -> None:
-    """An empty console on the screen, without the cursor that blinks."""
-    guest.shell(r"printf '\033[0m\033[2J\033[H\033[?25l' >/dev/tty1", check=True)
+    """An empty console on the screen, of nobody else's, without the cursor that blinks."""
+    guest.shell(r"chvt 2; printf '\033[0m\033[2J\033[H\033[?25l' >/dev/tty2", check=True)
 
 
 def test_linux_finds_the_gpu_and_its_monitor(guest: Machine) -> None:
@@ -85,7 +85,7 @@ def test_the_console_is_on_the_screen(guest: Machine) -> None:
     """Cells of 8×16 pixels: three in red from the first, and two in blue further down."""
     clear(guest)
     until_it_shows(guest, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
-    guest.shell(r"printf '\033[41m   \033[11;21H\033[44m  \033[0m' >/dev/tty1", check=True)
+    guest.shell(r"printf '\033[41m   \033[11;21H\033[44m  \033[0m' >/dev/tty2", check=True)
     expected = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     expected[:16, : 3 * 8] = (170, 0, 0)
     expected[10 * 16 : 11 * 16, 20 * 8 : 22 * 8] = (0, 0, 170)
@@ -95,7 +95,7 @@ def test_the_console_is_on_the_screen(guest: Machine) -> None:
 def test_what_is_written_to_the_console_can_be_read_on_the_screen(guest: Machine) -> None:
     clear(guest)
     until_it_shows(guest, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
-    guest.shell("printf 'vnb vnb' >/dev/tty1", check=True)
+    guest.shell("printf 'vnb vnb' >/dev/tty2", check=True)
     deadline = time.monotonic() + 20
     while not (frame := guest.devices["screen"].frame)[:16, 4 * 8 : 7 * 8].any():
         assert time.monotonic() < deadline
@@ -171,7 +171,7 @@ def test_the_guest_follows_the_screen_to_another_size_and_back(guest: Machine) -
     for width, height in ((800, 600), (WIDTH, HEIGHT)):
         screen.resize(width, height)
         clear(guest)
-        guest.shell(r"printf '\033[42m ' >/dev/tty1", check=True)
+        guest.shell(r"printf '\033[42m ' >/dev/tty2", check=True)
         expected = np.zeros((height, width, 3), np.uint8)
         expected[:16, :8] = (0, 170, 0)
         until_it_shows(guest, expected)
