@@ -193,12 +193,13 @@ class Net(Device):
                 room.append(chain)
             space += room[count].writer.available
             count += 1
-        left = memoryview(HEADER.pack(frame.header(), count) + frame.data)
+        part, left = HEADER.pack(frame.header(), count), memoryview(frame.data)
         for chain in room[:count]:
-            part = left[: chain.writer.available]
+            space = chain.writer.available - len(part)
+            part += left[:space]
             chain.writer.write(part)
             queue.push(chain, len(part))
-            left = left[len(part) :]
+            part, left = b"", left[space:]
         del room[:count]
         self.stats.add("received", len(frame.data), "bytes")
         self.stats.add("frames received")
