@@ -3,7 +3,8 @@
 import codecs
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from vnb.errors import UsageError
 from vnb.host.chars import Terminal
@@ -34,11 +35,12 @@ class ConsoleSession:
     ) -> None:
         self.resize = resize
         self.bell = bell  # rung whenever there is more to see
-        self._terminal = terminal
+        self.terminal = terminal
         self._ended = ended
         self._position = 0  # bytes of the terminal's output that this session has taken
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._unread = ""
+        self._following = False
 
     def read(self, timeout: float | None = 0) -> str:
         """All output not read yet; with none, wait up to `timeout` seconds (None: for ever)."""
@@ -55,12 +57,36 @@ class ConsoleSession:
         """Type `text` into the guest; lines end with "\\n"."""
         if not isinstance(text, str | bytes):
             raise UsageError(f"text={text!r}: write takes a str or bytes")
-        self._terminal.write(text)
+        self.terminal.write(text)
 
     @property
     def waiting(self) -> int:
         """Bytes that were typed and that the guest has not read yet."""
-        return self._terminal.waiting
+        return self.terminal.waiting
+
+    @property
+    def write_len(self) -> int:
+        """Bytes that `write` takes now; it refuses what is more."""
+        return self.terminal.write_len
+
+    @property
+    def can_write(self) -> bool:
+        """Whether `write` takes anything now."""
+        return self.terminal.can_write
+
+    @contextmanager
+    def follow(self) -> Iterator[None]:
+        """Meanwhile no output is lost: a guest that prints faster than this is read waits.
+
+        Only what comes over virtio's console waits; the UART has no way to make a guest wait.
+        """
+        self._following = True
+        self.terminal.hold(self._position)
+        try:
+            yield
+        finally:
+            self._following = False
+            self.terminal.hold(None)
 
     def expect(self, pattern: str | re.Pattern[str], timeout: float | None = 30) -> re.Match[str]:
         """Wait until unread output has `pattern`, and read up to its end.
@@ -85,18 +111,23 @@ class ConsoleSession:
         That is later than `position` where the scrollback no longer goes back so far. Reading
         here takes nothing away from `read` and `expect`.
         """
-        data, end = self._terminal.since(position)
+        data, end = self.terminal.since(position)
         return data[:limit], end - len(data)
 
     def tail(self, lines: int = TAIL) -> str:
         """The last lines of output, read or not, without escape sequences."""
-        raw = self._terminal.tail(lines * 200).decode(errors="replace")
+        raw = self.terminal.tail(lines * 200).decode(errors="replace")
         plain = ESCAPES.sub("", raw).replace("\r\n", "\n").replace("\r", "\n")
         return "\n".join(plain.rstrip().split("\n")[-lines:])
 
     def _fetch(self) -> str | None:
         """Take in what the terminal has; the unread text, or None where there is none."""
-        data, self._position = self._terminal.since(self._position)
+        if self._following and len(self._unread) >= UNREAD:
+            return self._unread
+        data, self._position = self.terminal.since(self._position)
+        if self._following:
+            self.terminal.hold(self._position)
+            data, self._unread = b"", self._unread + self._decoder.decode(data)
         self._unread = (self._unread + self._decoder.decode(data))[-UNREAD:]
         return self._unread or None
 

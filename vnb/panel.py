@@ -12,6 +12,17 @@ COLORS = {  # readable on light and dark backgrounds
 }
 
 
+FRAME = (
+    "margin:.5em 0 0;padding:.4em .6em;max-height:24em;overflow:auto;"
+    "border:1px solid rgba(128,128,128,.35);border-radius:4px"
+)
+STYLE = (
+    "<style>.vnb-lines pre{margin:0;padding:0;background:none;font:85%/1.35 monospace;"
+    "white-space:pre}</style>"
+)
+"""For the console's lines, whoever drew them."""
+
+
 @dataclass(frozen=True)
 class Panel:
     """A title, a state in one word, rows of (what, how much), and the console's last lines."""
@@ -44,13 +55,8 @@ class Panel:
             f'<td style="text-align:left;padding:1px 0">{html.escape(value)}</td></tr>'
             for name, value in self.rows
         )
-        console = picture or (
-            '<pre style="margin:.5em 0 0;padding:.5em;max-height:18em;overflow:auto;'
-            'border:1px solid rgba(128,128,128,.35);border-radius:4px;font:85% monospace">'
-            f"{html.escape(self.console)}</pre>"
-            if self.console
-            else ""
-        )
+        shown = picture or (f"<pre>{html.escape(self.console)}</pre>" if self.console else "")
+        console = f'<div class="vnb-lines" style="{FRAME}">{STYLE}{shown}</div>' if shown else ""
         return (
             '<div style="max-width:52em"><div>'
             f"<strong>{html.escape(self.title)}</strong> &nbsp;{dot} {self.state}{note}</div>"

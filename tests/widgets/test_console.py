@@ -28,7 +28,7 @@ class Page:
         self.widget.send = lambda content, buffers=None: self.sent.append((content, buffers))
 
     def say(self, kind: str, page: str = "one", **fields: Any) -> None:
-        self.widget._hear(self.widget, {"kind": kind, "page": page, **fields}, [])
+        self.widget._hear(page, {"kind": kind, **fields})
 
     def hear(self) -> list[tuple[dict[str, Any], list[bytes]]]:
         """What the publisher sends in its next round."""
@@ -151,7 +151,7 @@ def test_the_picture_that_a_page_took_is_kept_unless_it_is_huge() -> None:
 )
 def test_a_message_that_makes_no_sense_changes_nothing(message: dict[str, Any]) -> None:
     page = Page()
-    page.widget._hear(page.widget, message, [])
+    page.widget._hear("one", message)
     assert page.hear() == []
     assert page.sizes == []
 

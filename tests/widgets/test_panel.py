@@ -23,7 +23,7 @@ class Shown:
     def say(self, kind: str, **fields: Any) -> list[dict[str, Any]]:
         """What is answered to this message."""
         self.sent.clear()
-        self.widget._hear(self.widget, {"kind": kind, **fields}, [])
+        self.widget._hear("one", {"kind": kind, **fields})
         self.widget.speak()
         return list(self.sent)
 

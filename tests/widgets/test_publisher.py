@@ -1,13 +1,11 @@
-"""The one thread that speaks for all widgets: soon, seldom, and in the right context."""
+"""The one thread that speaks for all widgets: soon, and seldom."""
 
-import contextvars
 import threading
 import time
-from typing import Any
 
 import pytest
 
-from vnb.widgets.publisher import PERIOD, Line, Publisher
+from vnb.widgets.publisher import PERIOD, Publisher
 
 
 class Speaker:
@@ -69,29 +67,6 @@ def test_a_speaker_that_nobody_holds_is_forgotten() -> None:
     assert last.asked.wait(5)
     del last
     assert gone.wait(5)
-
-
-def test_what_is_sent_goes_out_in_the_context_in_which_the_page_was_last_heard() -> None:
-    """ipykernel answers on the shell in whose context a widget last sent."""
-    shell = contextvars.ContextVar("shell", default="main")
-    sent: list[tuple[str, dict[str, Any], list[bytes]]] = []
-
-    class Widget:
-        def send(self, content: dict[str, Any], buffers: list[bytes]) -> None:
-            sent.append((shell.get(), content, buffers))
-
-    line = Line(Widget())
-    line.send({"kind": "early"})
-
-    def hear() -> None:
-        shell.set("subshell")
-        line.heard()
-
-    thread = threading.Thread(target=hear)
-    thread.start()
-    thread.join()
-    line.send({"kind": "late"}, b"data")
-    assert sent == [("main", {"kind": "early"}, []), ("subshell", {"kind": "late"}, [b"data"])]
 
 
 def test_a_speaker_that_fails_is_reported_and_the_others_go_on(

@@ -13,7 +13,8 @@ import traitlets
 
 from vnb.console import ConsoleSession
 from vnb.errors import HostError, UsageError
-from vnb.widgets.publisher import PUBLISHER, Line
+from vnb.widgets.line import Line, Message
+from vnb.widgets.publisher import PUBLISHER
 
 STATIC = pathlib.Path(__file__).parent / "static"
 
@@ -57,13 +58,12 @@ class ConsoleWidget(anywidget.AnyWidget):
     def __init__(self, session: ConsoleSession, title: str, columns: int, rows: int) -> None:
         super().__init__(key=uuid.uuid4().hex, title=title, columns=columns, rows=rows)
         self._session = session
-        self._line = Line(self)
+        self._line = Line(self, self._hear)
         self._pages: dict[str, Page] = {}
         self._sent = 0  # the position of the next byte that the pages will be told
         self._answer = False  # whether a page asked if we are there
         self._size: tuple[int, int] | None = None  # that a page has, and the guest not yet
         self.picture = ""  # what it looked like on a page not long ago, as HTML
-        self.on_msg(self._hear)
         session.bell.follow(PUBLISHER.wake)
         PUBLISHER.add(self)
 
@@ -90,7 +90,9 @@ class ConsoleWidget(anywidget.AnyWidget):
 
     def _next_output(self) -> tuple[dict[str, Any], bytes] | None:
         quiet = time.monotonic() - SILENCE
-        self._pages = {name: page for name, page in self._pages.items() if page.heard > quiet}
+        for name in [name for name, page in self._pages.items() if page.heard < quiet]:
+            del self._pages[name]
+            self._line.forget(name)
         shown = [page.shown for page in self._pages.values()]
         if not shown or self._sent - min(shown) >= UNSEEN:
             return None
@@ -103,9 +105,7 @@ class ConsoleWidget(anywidget.AnyWidget):
 
     # Whatever thread the kernel handles messages in
 
-    def _hear(self, widget: Any, message: dict[str, Any], buffers: list[memoryview]) -> None:
-        self._line.heard()
-        name = str(message.get("page"))
+    def _hear(self, name: str, message: Message) -> None:
         page = self._pages.get(name) or Page(self._sent, 0.0)
         page.heard = time.monotonic()
         match message:
@@ -113,7 +113,7 @@ class ConsoleWidget(anywidget.AnyWidget):
                 page.shown = position
                 self._sent = min(self._sent, position)
             case {"kind": "ack", "position": int(position)}:
-                page.shown = position
+                page.shown = max(page.shown, position)
             case {"kind": "input", "text": str(text)}:
                 self._type(text.encode())
             case {"kind": "input", "binary": str(text)}:
@@ -125,7 +125,6 @@ class ConsoleWidget(anywidget.AnyWidget):
             case {"kind": "picture", "html": str(html)} if len(html) <= PICTURE:
                 self.picture = html
         self._pages[name] = page
-        PUBLISHER.wake()
 
     def _type(self, data: bytes) -> None:
         with suppress(UsageError):  # a guest that reads nothing for a megabyte gets no more

@@ -9,7 +9,8 @@ import anywidget
 import traitlets
 
 from vnb.panel import Panel
-from vnb.widgets.publisher import PUBLISHER, Line
+from vnb.widgets.line import Line, Message
+from vnb.widgets.publisher import PUBLISHER
 
 if TYPE_CHECKING:
     from vnb.machine import Machine
@@ -32,11 +33,10 @@ class PanelWidget(anywidget.AnyWidget):
     def __init__(self, machine: "Machine") -> None:
         super().__init__(facts=described(machine.facts()))
         self._machine = weakref.ref(machine)
-        self._line = Line(self)
+        self._line = Line(self, self._hear)
         self._last = self.facts
         self._asked = False
         self._pressed: list[str] = []
-        self.on_msg(self._hear)
         machine.console.bell.follow(PUBLISHER.wake)
         PUBLISHER.add(self)
 
@@ -60,14 +60,12 @@ class PanelWidget(anywidget.AnyWidget):
         if machine is not None:
             getattr(machine, action)()
 
-    def _hear(self, widget: Any, message: dict[str, Any], buffers: list[memoryview]) -> None:
-        self._line.heard()
+    def _hear(self, page: str, message: Message) -> None:
         match message:
             case {"kind": "look" | "ping"}:
                 self._asked = True
             case {"kind": "press", "action": str(action)} if action in BUTTONS:
                 self._pressed.append(action)
-        PUBLISHER.wake()
 
 
 def described(panel: Panel) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What widgets have to say leaves here: one thread, at most 30 times a second for all of them."""
 
-import contextvars
 import logging
 import threading
 import time
@@ -91,24 +90,3 @@ class Turn:
 
 PUBLISHER = Publisher()
 """The one of this process."""
-
-
-class Line:
-    """A widget's line to its pages: any thread may hand it messages from them.
-
-    What is sent goes out in the context in which the last message came in. ipykernel routes a
-    page's messages to where the last outgoing one was sent from: from a thread of ours that
-    would be the main shell, where a running cell keeps them waiting.
-    """
-
-    def __init__(self, widget: Any) -> None:
-        self._widget = widget
-        self._context = contextvars.copy_context()
-
-    def heard(self) -> None:
-        """A message is being handled by this thread."""
-        self._context = contextvars.copy_context()
-
-    def send(self, content: dict[str, Any], *buffers: bytes) -> None:
-        """Send a message to every page; from the publisher's thread alone."""
-        self._context.run(self._widget.send, content, list(buffers))

@@ -131,12 +131,16 @@ class View {
     this.element.classList.toggle("vnb-gone", this.session.gone);
   }
 
-  /** The last lines as HTML, in colour. */
+  /** The last lines as HTML, in colour, down to the last one that has anything in it. */
   picture(): string {
-    return this.serializer.serializeAsHTML({
+    const holder = document.createElement("template");
+    holder.innerHTML = this.serializer.serializeAsHTML({
       scrollback: SNAPSHOT_LINES,
       includeGlobalBackground: true,
     });
+    const lines = [...holder.content.querySelectorAll("pre > div > div")];
+    while (lines.length > 1 && !lines.at(-1)?.textContent?.trim()) lines.pop()?.remove();
+    return holder.innerHTML;
   }
 
   private build(title: string): void {

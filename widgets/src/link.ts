@@ -2,9 +2,6 @@
 
 import type { AnyModel } from "@anywidget/types";
 
-/** What a page calls itself, so that the machine can tell several browsers apart. */
-const PAGE = crypto.randomUUID();
-
 /** Milliseconds between two questions whether the kernel is there, and until it is missed. */
 const PING = 5_000;
 const MISSED = 12_000;
@@ -17,6 +14,10 @@ export interface Message {
 export type Handler = (message: Message, buffers: DataView[]) => void;
 
 export class Link {
+  /** What this end calls itself, so that the machine can tell several browsers apart. */
+  private readonly page = crypto.randomUUID();
+  /** Messages sent so far: on their way they may overtake each other. */
+  private sent = 0;
   private heard = Date.now();
   private timer: ReturnType<typeof setInterval> | undefined;
   private gone = false;
@@ -31,12 +32,14 @@ export class Link {
   }
 
   send(kind: string, fields: Record<string, unknown> = {}): void {
-    this.model.send({ kind, page: PAGE, ...fields });
+    this.model.send({ kind, page: this.page, n: this.sent++, ...fields });
   }
 
+  /** The model has ended, as all do when their kernel is restarted: nobody will answer any more. */
   close(): void {
     clearInterval(this.timer);
     this.model.off("msg:custom", this.receive);
+    this.tell(true);
   }
 
   private receive = (message: Message, buffers: DataView[]): void => {
@@ -48,10 +51,14 @@ export class Link {
   private look = (): void => {
     if (document.hidden) {
       this.heard = Date.now(); // a hidden page's timers are not to be relied on
-    } else {
-      this.send("ping");
-      this.tell(Date.now() - this.heard > MISSED);
+      return;
     }
+    try {
+      this.send("ping");
+    } catch {
+      this.heard = 0; // there is no way left to the kernel
+    }
+    this.tell(Date.now() - this.heard > MISSED);
   };
 
   private tell(gone: boolean): void {

@@ -43,13 +43,14 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("every message says which page it is from", () => {
+test("every message says which page it is from, and which one it is", () => {
   link.send("input", { text: "x" });
   link.send("ack");
   const [first, second] = model.sent;
   expect(first).toMatchObject({ kind: "input", text: "x" });
   expect(first?.page).toBe(second?.page);
   expect(first?.page).toBeTruthy();
+  expect([first?.n, second?.n]).toEqual([0, 1]);
 });
 
 test("a kernel that answers is not missed", () => {
@@ -69,10 +70,19 @@ test("a kernel that says nothing is missed, and welcome again", () => {
   expect(heard).toEqual(["here"]);
 });
 
-test("a closed link hears and asks no more", () => {
+test("a closed link hears and asks no more, and says so", () => {
   link.close();
   vi.advanceTimersByTime(60_000);
   model.say("here");
   expect(model.sent).toEqual([]);
   expect(heard).toEqual([]);
+  expect(gone).toEqual([true]);
+});
+
+test("a kernel to which there is no way is missed", () => {
+  model.send = () => {
+    throw new Error("this comm is closed");
+  };
+  vi.advanceTimersByTime(5_000);
+  expect(gone).toEqual([true]);
 });
