@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tests.virtio.driver import Driver
+from tests.virtio.driver import EVERYTHING, Driver
+from vnb.host.screen import Screen
 from vnb.virtio import gpu
 
 ROOM = 24 + 8 + 1024
@@ -70,3 +71,17 @@ class Painter:
         self.driver.memory.write(self.ram, content)
         assert self.transfer() == gpu.OK_NODATA
         assert self.flush() == gpu.OK_NODATA
+
+
+class Guest(Painter):
+    """A driver, its GPU, and the screen on the host."""
+
+    def __init__(self, features: int = EVERYTHING) -> None:
+        self.screen = Screen(100, 80)
+        self.gpu = gpu.Gpu(self.screen)
+        self.screen.on_change = self.gpu.poll
+        super().__init__(Driver(self.gpu).start(features))
+
+    def frame(self) -> list[list[int]]:
+        pixels: list[list[int]] = self.screen.frame.reshape(-1, 3).tolist()
+        return pixels
