@@ -6,8 +6,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vnb import images
     from vnb.agent import CommandFailed, Result
-    from vnb.config import Console, Disk
+    from vnb.config import (
+        Console,
+        Disk,
+        Entropy,
+        Keyboard,
+        Mouse,
+        Net,
+        Screen,
+        Share,
+        Tablet,
+        Touch,
+    )
     from vnb.errors import GuestError, HostError, UsageError, VnbError
+    from vnb.host.ether import Switch
     from vnb.machine import Machine
 
 __version__ = "0.1.0"
@@ -17,6 +29,15 @@ _ROOMS = {
     "Machine":       "machine",
     "Console":       "config",
     "Disk":          "config",
+    "Share":         "config",
+    "Net":           "config",
+    "Keyboard":      "config",
+    "Mouse":         "config",
+    "Tablet":        "config",
+    "Touch":         "config",
+    "Screen":        "config",
+    "Entropy":       "config",
+    "Switch":        "host.ether",
     "images":        "images",
     "Result":        "agent",
     "CommandFailed": "agent",
@@ -32,10 +53,19 @@ __all__ = [
     "CommandFailed",
     "Console",
     "Disk",
+    "Entropy",
     "GuestError",
     "HostError",
+    "Keyboard",
     "Machine",
+    "Mouse",
+    "Net",
     "Result",
+    "Screen",
+    "Share",
+    "Switch",
+    "Tablet",
+    "Touch",
     "UsageError",
     "VnbError",
     "images",
