@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
+from tests.hostile.cases import share
 from tests.virtio.ninep import APPEND, DAY, RDONLY, RDWR, ROOT, TRUNC, WRONLY, Guest, Refusal
 from vnb.host.files import Folder
 
 SECRET = b"a secret of the host"
-RACES = int(os.environ.get("VNB_RACES", "10000"))
+RACES = share(10_000, 2)
 """Tries against a folder that is being swapped for a symbolic link all the time."""
 
 
@@ -276,7 +277,7 @@ class Swapper:
 
     def __enter__(self) -> "Swapper":
         self._interval = sys.getswitchinterval()
-        sys.setswitchinterval(1e-6)  # as many moments as there can be
+        sys.setswitchinterval(1e-5)  # as many moments as there can be
         self._thread.start()
         return self
 
