@@ -13,45 +13,34 @@ import pytest
 
 from tests.contracts.ether import large, until
 from tests.frames import ether
+from tests.taps import tap
 from vnb.errors import UsageError
 from vnb.frame import Frame
-from vnb.host.ether import Ethernet, Port, Tap
+from vnb.host.ether import Port, Tap
 
-NAME = f"vnbt{os.getpid() % 10000}"
 ANY_PROTOCOL = socket.htons(3)
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has taps")
-
-
-def plugged(lan: Ethernet) -> Port:
-    """A card on the tap; skips where the host lets nobody make one."""
-    try:
-        return lan.plug()
-    except UsageError as error:
-        if "no permission" in str(error) or "has no /dev/net/tun" in str(error):
-            pytest.skip(f"taps cannot be tested here: {error}")
-        raise
 
 
 @pytest.fixture
-def card() -> Iterator[Port]:
+def lan() -> Tap:
+    return tap()
+
+
+@pytest.fixture
+def card(lan: Tap) -> Iterator[Port]:
     threads = threading.active_count()
     files = len(os.listdir("/proc/self/fd"))
-    port = plugged(Tap(NAME))
+    port = lan.plug()
     yield port
     port.close()
     assert threading.active_count() == threads
     assert len(os.listdir("/proc/self/fd")) == files
-    assert not Path(f"/sys/class/net/{NAME}").exists()
+    assert not Path(f"/sys/class/net/{lan.name}").exists()
 
 
-def counted(what: str) -> int:
-    return int(Path(f"/sys/class/net/{NAME}/statistics/{what}").read_text())
-
-
-def test_frames_pass_between_a_card_and_the_host(card: Port) -> None:
+def test_frames_pass_between_a_card_and_the_host(lan: Tap, card: Port) -> None:
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, ANY_PROTOCOL) as outside:
-        outside.bind((NAME, 0))
+        outside.bind((lan.name, 0))
         outside.settimeout(10)
         card.send(Frame(ether(b"from the card")))
         while outside.recv(2000) != ether(b"from the card"):
@@ -60,7 +49,10 @@ def test_frames_pass_between_a_card_and_the_host(card: Port) -> None:
         until(lambda: card.take() == Frame(ether(b"from the host")))
 
 
-def test_the_host_takes_large_frames_whole(card: Port) -> None:
+def test_the_host_takes_large_frames_whole(lan: Tap, card: Port) -> None:
+    def counted(what: str) -> int:
+        return int(Path(f"/sys/class/net/{lan.name}/statistics/{what}").read_text())
+
     packets, size = counted("rx_packets"), counted("rx_bytes")
     card.send(large(bytes(30000), 1448))
     assert counted("rx_packets") == packets + 1
@@ -68,16 +60,16 @@ def test_the_host_takes_large_frames_whole(card: Port) -> None:
     assert card.dropped == 0
 
 
-def test_only_one_card_and_one_program_has_it(card: Port) -> None:
-    with pytest.raises(UsageError, match=f"name='{NAME}': another program uses it"):
-        Tap(NAME).plug()
+def test_only_one_card_and_one_program_has_it(lan: Tap, card: Port) -> None:
+    with pytest.raises(UsageError, match=f"name='{lan.name}': another program uses it"):
+        Tap(lan.name).plug()
     with pytest.raises(UsageError, match=r"no more than 1 at a time.*Switch\(\)"):
-        card._network.plug()
+        lan.plug()
 
 
-def test_a_tap_can_be_plugged_into_again(card: Port) -> None:
+def test_a_tap_can_be_plugged_into_again(lan: Tap, card: Port) -> None:
     card.close()
-    again = card._network.plug()
+    again = lan.plug()
     again.send(Frame(ether(b"again")))
     assert again.sent == 1
     again.close()
@@ -98,6 +90,7 @@ def test_a_host_that_does_not_allow_it_is_told_of_in_words(
     def refuse(*arguments: Any) -> int:
         raise OSError(code, os.strerror(code))
 
+    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(os, "open", refuse)
     lan = Tap("vnb0")
     with pytest.raises(UsageError, match=f"name='vnb0': .*{says}"):

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from os import PathLike
 
 from vnb.errors import UsageError
@@ -14,11 +14,6 @@ LIMIT = 256
 
 PREFIX = b"\x02vnb"
 """Of the addresses that a network gives out: its first bit says that no factory did."""
-
-
-def mac_in_words(mac: bytes) -> str:
-    """As everybody writes it: 02:76:6e:62:00:01."""
-    return mac.hex(":")
 
 
 class Port:
@@ -65,7 +60,8 @@ class Port:
         """The card sends a frame; without a carrier it is lost."""
         if not self.carrier:
             return
-        self.sent += 1
+        with self._lock:
+            self.sent += 1
         for capture in self._captures:
             capture.write(frame)
         self._network.forward(self, frame)
@@ -116,7 +112,7 @@ class Port:
     def __repr__(self) -> str:
         state = "connected" if self.carrier else "no carrier"
         counts = f"{self.sent} sent, {self.received} received, {self.dropped} dropped"
-        return f"<{mac_in_words(self.mac)} on {self._network}: {state}; {counts}>"
+        return f"<{self.mac.hex(':')} on {self._network}: {state}; {counts}>"
 
 
 class Ethernet:
@@ -146,7 +142,7 @@ class Ethernet:
                 )
             taken = {port.mac for port in self.ports}
             if mac in taken:
-                raise UsageError(f"mac={mac_in_words(mac)!r}: another card on {self} has it")
+                raise UsageError(f"mac={mac.hex(':')!r}: another card on {self} has it")
             port = Port(self, mac or self._address(taken))
             self.ports = (*self.ports, port)
         return port
@@ -174,7 +170,5 @@ class Ethernet:
     def __str__(self) -> str:
         return type(self).__name__.lower()
 
-
-def named(ports: Sequence[Port]) -> str:
-    """How many cards there are, in words."""
-    return f"{len(ports)} card{'' if len(ports) == 1 else 's'}"
+    def __repr__(self) -> str:
+        return f"<{self}>"

@@ -12,7 +12,7 @@ from vnb.frame import Frame
 from vnb.host.ether.cables import Patch
 from vnb.host.ether.capture import Capture
 from vnb.host.ether.delay import Delay
-from vnb.host.ether.port import LIMIT, Ethernet, Port, named
+from vnb.host.ether.port import LIMIT, Ethernet, Port
 
 TABLE = 1024
 """Addresses that the switch knows; of more, it forgets the one not heard of for longest."""
@@ -183,4 +183,5 @@ class Switch(Ethernet):
         target.deliver(frame)
 
     def __str__(self) -> str:
-        return f"switch with {named(self.ports)}"
+        count = len(self.ports)
+        return f"switch with {count} card{'' if count == 1 else 's'}"
