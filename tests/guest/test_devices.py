@@ -4,8 +4,8 @@ import random
 import re
 
 from tests.guest.prompt import PROMPT
-from vnb import Console, Disk, Machine
-from vnb.config import Entropy, Keyboard, Net, Part, Screen, Share, Tablet, Transport
+from vnb import Console, Disk, Entropy, Keyboard, Machine, Net, Screen, Share, Tablet
+from vnb.config import Part, Transport
 
 
 def everything() -> list[Part]:

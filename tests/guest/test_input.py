@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.guest.prompt import PROMPT, typed
-from vnb import Console, Machine
-from vnb.config import Keyboard, Mouse, Tablet, Transport
+from vnb import Console, Keyboard, Machine, Mouse, Tablet
+from vnb.config import Transport
 
 BEGUN = "until a key is pressed here:\r\n"
 

@@ -24,7 +24,8 @@ def test_the_prompt_is_there_after_a_hundred_thousand_instructions(machine: Mach
 
 def test_the_banner_is_one_line_with_what_the_machine_has() -> None:
     with Machine(memory="33M", devices=[Disk(size="1M"), Disk(size="1M")]) as machine:
-        machine.console.expect("labos: RISC-V, 33 MiB of memory, 2 disks. Type help.\r\n" + PROMPT)
+        banner = "labos: RISC-V, 33 MiB of memory, 2 VirtIO devices. Type help.\r\n"
+        machine.console.expect(banner + PROMPT)
 
 
 def test_a_machine_of_one_megabyte_without_any_device_is_enough() -> None:

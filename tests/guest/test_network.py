@@ -1,6 +1,7 @@
 """labos on the network, over both transports: whom it knows, what it says and what it answers."""
 
 import random
+import re
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -9,9 +10,8 @@ import pytest
 
 from tests.guest.peer import ICMP, Peer, checksum, datagram, number, packet
 from tests.guest.prompt import PROMPT, typed
-from vnb import Console, Machine
-from vnb.config import Net, Transport
-from vnb.host.ether import Switch
+from vnb import Console, Machine, Net, Switch
+from vnb.config import Transport
 
 LABOS, PEER = "10.0.0.2", "10.0.0.1"
 
@@ -123,6 +123,23 @@ def test_udp_send_shows_the_answer(machine: Machine, peer: Peer) -> None:
         (7, b"hello there"),
         (9, b"hello"),
     ]
+
+
+def test_answers_that_come_all_at_once_are_shown_one_after_the_other(
+    machine: Machine, peer: Peer
+) -> None:
+    peer.ask(LABOS)
+    assert soon(lambda: number(LABOS) in peer.neighbours)
+    machine.console.write(f"udp send {PEER} 9 hi\r")
+    assert soon(lambda: peer.datagrams)
+    port = peer.datagrams[0][0]
+    for count in range(100):
+        peer.tell(LABOS, port, bytes([count]) * 1400)
+    shown = machine.console.expect(PROMPT)
+    text = shown.string[: shown.end()].replace("\r\n", "\n")
+    begin, byte = rf"1400 bytes from {PEER} port 5000\n0{{10}}", r"(?P<byte>\w\w)"
+    once = rf"{begin}   {byte} .*\n\*\n0000000570   (?P=byte) .*\n"
+    assert re.search(rf"\n({once})+{PROMPT}\Z", text), text
 
 
 def test_packets_keep_to_what_the_network_takes(transport: Transport) -> None:

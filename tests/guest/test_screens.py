@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pytest
 
 from tests.guest.prompt import PROMPT
-from vnb import Console, Machine
-from vnb.config import Mouse, Screen, Tablet, Touch, Transport
+from vnb import Console, Machine, Mouse, Screen, Tablet, Touch
+from vnb.config import Transport
 
 Picture = npt.NDArray[np.int64]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.guest.prompt import PROMPT
-from vnb import Console, Machine
-from vnb.config import Share, Transport
+from vnb import Console, Machine, Share
+from vnb.config import Transport
 
 BIG = random.Random(9).randbytes(3_000_001)
 FILES = {

@@ -1,13 +1,14 @@
 """No device makes labos crash, hang or believe it, whatever it answers."""
 
 import random
+import re
 import struct
 
 import pytest
 
 from tests.guest.prompt import PROMPT
-from vnb import Disk, Machine
-from vnb.config import Entropy, Keyboard, Net, Screen, Share, Tablet, Transport
+from vnb import Console, Disk, Entropy, Keyboard, Machine, Net, Screen, Share, Tablet
+from vnb.config import Transport
 from vnb.host.ether import Loop
 from vnb.platform.pci import Slot
 from vnb.virtio import Device
@@ -123,6 +124,17 @@ def test_labos_survives_devices_that_answer_anything(
         unruly.rate = 0
         machine.console.write("echo still here\r")
         machine.console.expect("\r\nstill here\r\n" + PROMPT)
+
+
+def test_an_interrupt_that_nobody_explains_and_that_never_ends_is_cut_off() -> None:
+    with Machine(memory="8M", devices=[Console()], transport="pci") as machine:
+        machine.console.expect(PROMPT)
+        line = machine._loop.hardware.board.plic.line(33)  # that of the console's card
+        machine.call(lambda: line(True))
+        machine.console.write("echo still here\r")
+        machine.console.expect("\r\nstill here\r\n" + PROMPT)
+        machine.console.write("irq\r")
+        machine.console.expect(re.compile(r"33 pci +1\d\d\d\r\n"))
 
 
 @pytest.mark.parametrize("run", range(RUNS))

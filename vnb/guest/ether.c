@@ -57,10 +57,15 @@ static void receive(struct net *net, const struct frame *frame, size_t length)
     }
 }
 
-/* At most so many at a time: a flood must not keep whoever calls from its own work for ever. */
+/* At most so many at a time: a flood must not keep whoever calls from its own work for ever.  And
+ * one after the other, although whoever looks at a frame may wait for something meanwhile. */
 void ether_serve(void)
 {
     enum { AT_ONCE = 64 };
+    static bool serving;
+    if (serving)
+        return;
+    serving = true;
     for (struct net *net = nets; net < nets + net_count; net++) {
         size_t length;
         const uint8_t *data;
@@ -69,6 +74,7 @@ void ether_serve(void)
             net_release(net, data);
         }
     }
+    serving = false;
 }
 
 bool ether_send(struct net *net, const uint8_t to[MAC], uint16_t type, const void *payload,

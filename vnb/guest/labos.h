@@ -1,9 +1,24 @@
 /* labos, a small bare-metal guest: every file of it with what the others may call.
  *
  * To read it as a book: start.S, main.c, uart.c, print.c; trap.S, trap.c, plic.c, clock.c; shell.c
- * and line.c with the commands in cmd_*.c; then virtio.h, virtio.c, queue.c and the drivers on top
- * of them, virtio_blk.c and virtio_console.c; agent.c last.  `python -m vnb.guest.build` builds it,
- * and `qemu-system-riscv64 -M virt -bios labos.elf` runs it as well as vnb does. */
+ * and line.c with the commands in cmd_*.c.  Then what all VirtIO devices have in common: virtio.h,
+ * virtio.c, queue.c, and how we reach them, virtio_mmio.c or pci.c, pci_bar.c and virtio_pci.c.
+ * Then a driver at a time, each next to its chapter of the specification:
+ *
+ *     virtio_rng.c       the simplest            cmd_rng.c
+ *     virtio_blk.c       disks                   cmd_disk.c, cmd_disk_bench.c
+ *     virtio_input.c     keyboards, tablets      input_names.c, cmd_input.c
+ *     virtio_gpu.c       screens                 draw.c, screen_follow.c, cmd_screen.c
+ *     virtio_net.c       the network             ether.c up to dhcp.c (net.h), cmd_net.c, cmd_udp.c
+ *     virtio_9p.c        the host's files        ninep_message.c, ninep.c, cmd_9p.c
+ *     virtio_console.c   a port for programs     agent.c
+ *
+ * `python -m vnb.guest.build` builds it.  It runs on QEMU as well as in vnb, with VirtIO devices
+ * of either transport, those on MMIO in their standard form:
+ *
+ *     qemu-system-riscv64 -M virt -bios labos.elf -nographic \
+ *         -global virtio-mmio.force-legacy=false -device virtio-rng-device -device virtio-net-pci
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -88,7 +103,7 @@ uint64_t memory_end(void);
 void *memory_keep(uint64_t size);
 
 /* background.c */
-#define FOREVER (1ul << 40)                     /* milliseconds */
+#define FOREVER (1ul << 32)                     /* milliseconds: seven weeks */
 bool background_has_work(void);
 void background_work(void);
 bool command_wait(bool (*ready)(void *), void *what, uint64_t milliseconds);

@@ -6,8 +6,8 @@
 #include "input.h"
 #include "net.h"
 #include "ninep.h"
-#include "screen.h"
 #include "pci.h"
+#include "screen.h"
 
 static bool has_work(void *unused)
 {
@@ -65,7 +65,8 @@ void __attribute__((noreturn)) main(uint64_t device_tree)
 
     print("labos: RISC-V, ");
     print_size(board.ram_size);
-    print(" of memory, %u disk%s. Type help.\n", disk_count, disk_count == 1 ? "" : "s");
+    print(" of memory, %u VirtIO device%s", virtio_count, virtio_count == 1 ? "" : "s");
+    print(". Type help.\n");
     line_begin();
     serve();
 }

@@ -55,10 +55,12 @@ static unsigned interrupt_source(const struct pci_function *function)
 
 static bool probe(unsigned device, unsigned number)
 {
+    if (pci_count == PCI_LIMIT)
+        return false;
     struct pci_function *function = &pci_functions[pci_count];
     *function = (struct pci_function){.device = (uint8_t)device, .function = (uint8_t)number};
     function->vendor = (uint16_t)pci_read(function, PCI_VENDOR, 2);
-    if (function->vendor == NOBODY || pci_count == PCI_LIMIT - 1)
+    if (function->vendor == NOBODY)
         return false;
     function->product = (uint16_t)pci_read(function, PCI_PRODUCT, 2);
     function->class = pci_read(function, PCI_CLASS, 4) >> 8;
