@@ -79,9 +79,11 @@ class Attachment:
 
     def _print(self) -> None:
         """Everything the guest prints, until it is off."""
+        console = self._machine.console
         try:
-            while text := self._machine.console.read(timeout=None):
-                write_all(STDOUT, text.encode())
+            with console.follow():
+                while text := console.read(timeout=None):
+                    write_all(STDOUT, text.encode())
         except BrokenPipeError:
             self._machine.stop()
         os.write(self._wake, b"o")

@@ -12,6 +12,7 @@ from vnb import boot, virtio
 from vnb.agent import OUTPUT, PORT
 from vnb.clock import NANOSECONDS_PER_TICK, TIMEBASE
 from vnb.config import Config, Console, Transport
+from vnb.config.console import Ports
 from vnb.cpu.hart import Hart
 from vnb.firmware import Sbi
 from vnb.host.chars import Terminal
@@ -58,8 +59,6 @@ class Backends:
         self.by_name: dict[str, Any] = {}
         with ExitStack() as opened:
             for name, device in zip(config.names, config.devices, strict=True):
-                if isinstance(device, Console):
-                    continue
                 self.by_name[name] = backend = device.open()
                 if hasattr(backend, "close"):
                     opened.callback(backend.close)
@@ -83,11 +82,13 @@ class Line:
     """One of the lines that share a terminal: each prints there, only the `chosen` one is typed to.
 
     A guest's input belongs to the line that it opened last: a kernel on hvc0 has the UART open
-    while it boots, and one on ttyS0 opens hvc0 by the way, when the driver finds it.
+    while it boots. As a driver opens hvc0 by the way when it finds it, that counts as open once
+    something was printed there, or if the UART is not open.
     """
 
     def __init__(self, terminal: Terminal, is_open: Callable[[], bool]) -> None:
         self.output = terminal.output
+        self.room = terminal.room
         self.is_open = is_open
         self.was_open = False
         self.chosen = False
@@ -156,10 +157,10 @@ class Hardware:
         self._seed = 0 if config.seed is None and self._virtual else config.seed
         for name, part in zip(config.names, config.devices, strict=True):
             device: virtio.Device
+            backend = backends.by_name[name]
             if isinstance(part, Console):
-                device = self._console(config, backends)
+                device = self._console(config, backends, part.terminals(), backend)
             else:
-                backend = backends.by_name[name]
                 device = part.device(backend, name, self._random(name))
                 if hasattr(backend, "on_change"):
                     backend.on_change = Watch(device, post)
@@ -199,12 +200,20 @@ class Hardware:
             device.reset()
         self.memory.clear()
 
-    def _console(self, config: Config, backends: Backends) -> virtio.Console:
-        line = Line(backends.terminal, lambda: console.ready(0))
-        ports = [Port(line, console=True)]
+    def _console(
+        self, config: Config, backends: Backends, terminals: Sequence[str], ports: Ports
+    ) -> virtio.Console:
+        def is_open() -> bool:
+            return console.ready(0) and (console.talked(0) or not self.board.uart.listening)
+
+        line = Line(backends.terminal, is_open)
+        all_ports = [Port(line, console=True)]
         if config.image.agent:
-            ports.append(Port(backends.agent, name=PORT))
-        self.console = console = virtio.Console(ports, *backends.size)
+            all_ports.append(Port(backends.agent, name=PORT))
+        all_ports += [Port(chars, name, name in terminals) for name, chars in ports.items()]
+        self.console = console = virtio.Console(all_ports, *backends.size)
+        for chars in ports.values():
+            chars.on_change = Watch(console, self._post)
         self._lines.append(line)
         return console
 

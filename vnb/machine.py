@@ -74,7 +74,7 @@ class Machine:
 
         loop = Loop(build, backends.close, bell)
         for terminal in (backends.terminal, backends.agent):
-            terminal.on_input = loop.poll
+            terminal.on_change = loop.poll
             terminal.on_output = bell.ring
         self.config = config
 

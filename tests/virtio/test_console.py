@@ -152,6 +152,17 @@ def test_buffers_without_room_come_back_empty() -> None:
     assert guest.received(RX) == [b"", b"x"]
 
 
+def test_a_port_that_a_driver_only_found_has_not_talked_yet() -> None:
+    guest = Guest()
+    guest.introduce()
+    assert (guest.console.ready(0), guest.console.talked(0)) == (True, False)
+    guest.driver.send(TX, [b"# "])
+    assert guest.console.talked(0)
+    assert not guest.console.talked(1)
+    guest.say(0, PORT_OPEN, 0)
+    assert not guest.console.talked(0)
+
+
 class Narrow(Terminal):
     """A host that has room for a few bytes at a time."""
 
@@ -267,6 +278,21 @@ def test_a_resize_changes_the_config_space_and_tells_console_ports() -> None:
     assert guest.driver.port.generation != before
     assert guest.heard() == [(0, RESIZE, 1, struct.pack("<HH", 132, 50))]
     assert guest.driver.port.interrupts()[1]
+
+
+def test_each_console_port_has_a_size_of_its_own() -> None:
+    console = Console([Port(Terminal(), console=True), Port(Terminal(), "hvc1", console=True)])
+    driver = Driver(console).start()
+    for port in (0, 1):
+        driver.send(CONTROL_TX, [struct.pack("<IHH", port, PORT_OPEN, 1)])
+    (address,) = driver.send(CONTROL_RX, [], [64])
+    driver.port.interrupts()
+    console.resize(132, 43, port=1)
+    ((_, length),) = driver.rings[CONTROL_RX].reap()
+    message = driver.memory.read(address, length)
+    assert message == struct.pack("<IHHHH", 1, RESIZE, 1, 132, 43)
+    assert [driver.port.config(0, 2), driver.port.config(2, 2)] == [80, 25]
+    assert driver.port.interrupts() == (True, False)
 
 
 def test_a_resize_before_there_is_a_driver_is_seen_by_the_first() -> None:

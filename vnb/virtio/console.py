@@ -1,7 +1,7 @@
 """The console device: its ports carry characters between the guest and the host [virtio 5.3]."""
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,10 +31,13 @@ SIZE = struct.Struct("<HH")  # columns, rows: what follows RESIZE
 
 
 class Chars(Protocol):
-    """The host's end of a port. One that can be full also has `room() -> int`."""
+    """The host's end of a port."""
+
+    def room(self) -> int:
+        """Bytes of output that it takes now."""
 
     def output(self, data: bytes, /) -> None:
-        """The guest wrote this; at most `room()` bytes if there is such a method."""
+        """The guest wrote this; at most `room()` bytes of it."""
 
     def take(self, limit: int, /) -> bytes:
         """Input for the guest, at most `limit` bytes; b"" if there is none."""
@@ -52,13 +55,14 @@ class Port:
 class _Line:
     """The state of one port while a driver uses it."""
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, port: Port, size: tuple[int, int]) -> None:
         self.port = port
-        self.room: Callable[[], int] = getattr(port.chars, "room", lambda: WINDOW)
+        self.size = size
         self.close()
 
     def close(self) -> None:
         self.open = False  # whether someone in the guest listens and talks
+        self.talked = False  # and has talked
         self.taken = b""  # input on its way that found no buffer yet
         self.sending: Chain | None = None  # output that the host has not yet room for
 
@@ -79,8 +83,8 @@ class Console(Device):
         for port in ports:
             if not port.name.isprintable() or len(port.name.encode()) > 64:
                 raise UsageError(f"name={port.name!r}: a port's name is a short printable text")
-        self._lines = [_Line(port) for port in ports]
-        self._size = _checked_size(columns, rows)
+        size = _checked_size(columns, rows)
+        self._lines = [_Line(port, size) for port in ports]
         # One message of each kind and port may wait for a buffer, so there are never many.
         self._messages: dict[tuple[int, int], bytes] = {}
         super().__init__(
@@ -98,12 +102,21 @@ class Console(Device):
         """Whether the guest has opened this port."""
         return self._lines[port].open
 
-    def resize(self, columns: int, rows: int) -> None:
-        """The console's terminal has a new size, in characters; the guest is told."""
-        self._size = _checked_size(columns, rows)
-        self.change_config(CONFIG.pack(columns, rows, len(self._lines), 0))
-        if self.live and self.negotiated(F_MULTIPORT):
-            self.run(self._send_sizes)
+    def talked(self, port: int) -> bool:
+        """Whether the guest has written to this port since it opened it."""
+        return self._lines[port].talked
+
+    def resize(self, columns: int, rows: int, port: int = 0) -> None:
+        """The terminal at a console port has a new size, in characters; the guest is told.
+
+        The size in the config space is that of port 0.
+        """
+        line = self._lines[port]
+        line.size = _checked_size(columns, rows)
+        if port == 0:
+            self.change_config(CONFIG.pack(columns, rows, len(self._lines), 0))
+        if self.live and self.negotiated(F_MULTIPORT) and line.port.console and line.open:
+            self.run(self._send_size, port)
 
     def write_config(self, offset: int, size: int, value: int) -> None:
         """An emergency write: one character, from a driver in any state [virtio 5.3.5]."""
@@ -163,8 +176,9 @@ class Console(Device):
             return
         while chain := line.sending or queue.pop():
             line.sending = chain
-            while count := min(chain.reader.available, line.room(), WINDOW):
+            while count := min(chain.reader.available, line.port.chars.room(), WINDOW):
                 line.port.chars.output(chain.reader.read(count))
+                line.talked = line.open
                 self.stats.add("sent", count, "bytes")
             if chain.reader.available:
                 break
@@ -185,6 +199,7 @@ class Console(Device):
             self._introduce(number, self._lines[number].port)
         elif event == PORT_OPEN:
             self._lines[number].open = bool(value)
+            self._lines[number].talked &= bool(value)
             self._move_input(number, self._lines[number])
         self._send()
 
@@ -192,15 +207,13 @@ class Console(Device):
         """Tell a driver that knows of this port what it is."""
         if port.console:
             self._say(number, CONSOLE_PORT)
-            self._say(number, RESIZE, SIZE.pack(*self._size))
+            self._say(number, RESIZE, SIZE.pack(*self._lines[number].size))
         if port.name:
             self._say(number, PORT_NAME, port.name.encode())
         self._say(number, PORT_OPEN)
 
-    def _send_sizes(self) -> None:
-        for number, line in enumerate(self._lines):
-            if line.port.console and line.open:
-                self._say(number, RESIZE, SIZE.pack(*self._size))
+    def _send_size(self, number: int) -> None:
+        self._say(number, RESIZE, SIZE.pack(*self._lines[number].size))
         self._send()
 
     def _say(self, number: int, event: int, more: bytes = b"") -> None:
