@@ -53,7 +53,7 @@ def test_a_machine_has_its_ports_open_until_it_is_closed(tmp_path: Path) -> None
 def test_a_port_that_cannot_be_opened_leaves_the_others_closed(tmp_path: Path) -> None:
     pty, log = Pty(), Log(tmp_path / "log")
     log.open()
-    with pytest.raises(UsageError, match="log'.* is in use"):
+    with pytest.raises(UsageError, match=r"log'.* is in use"):
         Machine(images.labos(), devices=[Console(ports={"data": pty, "log": log})])
     pty.open()
     pty.close()
