@@ -146,6 +146,23 @@ def test_it_connects_as_soon_as_there_is_somebody_and_again() -> None:
     assert stream.state == "not in use"
 
 
+def test_it_does_not_take_itself_for_the_other_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What TCP can do where nobody listens at a port of those that it gives out itself."""
+    connect = socket.socket.connect
+
+    def connect_from_there(self: socket.socket, address: tuple[str, int]) -> None:
+        self.bind(address)
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_from_there)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        stream = Stream(f"127.0.0.1:{free.getsockname()[1]}")
+    card = stream.plug()
+    until(lambda: "Connection refused" in stream.state)
+    assert not card.carrier
+    card.close()
+
+
 def test_a_unix_socket_leaves_no_name_behind_and_minds_none(tmp_path: Path) -> None:
     path = tmp_path / "lan"
     with socket.socket(socket.AF_UNIX) as stale:
@@ -163,8 +180,12 @@ def test_an_address_that_is_taken_is_refused_when_the_card_is_plugged_in(tmp_pat
             stream.plug()
     assert stream.ports == ()
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="Address already in use"):
-        Stream(str(tmp_path / "file"), listen=True).plug()
+    card = Stream(str(tmp_path / "served"), listen=True).plug()
+    for name in ("file", "served"):
+        with pytest.raises(UsageError, match="Address already in use"):
+            Stream(str(tmp_path / name), listen=True).plug()
+    assert (tmp_path / "served").is_socket()
+    card.close()
 
 
 def test_a_stream_has_one_card() -> None:

@@ -1,5 +1,6 @@
 """A network at the other end of a socket, framed as QEMU's `-netdev socket` and `stream` do it."""
 
+import errno
 import logging
 import os
 import selectors
@@ -127,7 +128,7 @@ class Stream(Ethernet):
         server = socket.socket(self._family)
         try:
             if self._family == socket.AF_UNIX:
-                _remove_stale(self._where)
+                _remove(self._where, unless_served=True)
             else:
                 server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             server.bind(self._where)
@@ -160,7 +161,7 @@ class Stream(Ethernet):
                 pause = min(2 * pause, LATER)
         if server:
             server.close()
-            _remove_stale(self._where)
+            _remove(self._where)
         self._say("not in use", up=False)
         ear.close()
 
@@ -178,6 +179,13 @@ class Stream(Ethernet):
         connection.settimeout(PATIENCE)
         try:
             connection.connect(self._where)
+            # Where nobody listens at one of the ports that the host also gives out to those who
+            # connect, TCP may give out that very port, and then connects it with itself.
+            if (
+                self._family != socket.AF_UNIX
+                and connection.getsockname() == connection.getpeername()
+            ):
+                raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
         except OSError:
             connection.close()
             raise
@@ -267,8 +275,12 @@ def _who(connection: socket.socket, address: str) -> str:
     return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else address
 
 
-def _remove_stale(path: Address) -> None:
+def _remove(path: Address, unless_served: bool = False) -> None:
     """Take away a Unix socket's name, which does not go with the socket."""
     with suppress(FileNotFoundError):
         if isinstance(path, str) and stat.S_ISSOCK(os.stat(path).st_mode):
+            if unless_served:
+                with socket.socket(socket.AF_UNIX) as client:
+                    if client.connect_ex(path) == 0:
+                        return
             os.unlink(path)
