@@ -36,6 +36,11 @@ def test_a_screen_is_1024_by_768_unless_the_cell_says_otherwise() -> None:
     )
 
 
+def test_the_first_screen_asks_the_guest_for_a_shell_on_it() -> None:
+    assert [Screen().append(name) for name in ("screen", "screen2")] == ["vnb.shell=tty1", ""]
+    assert Keyboard().append("keyboard") == ""
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "value", "says"),
     [

@@ -45,7 +45,7 @@ def guest(
     path: Path = tmp_path_factory.mktemp("screen") / "card.img"
     path.write_bytes(card.tobytes())
     image = images.debian(packages=("libdrm-tests", "edid-decode"), progress=False)
-    devices = [Console(), Disk(path, "ro"), Screen(WIDTH, HEIGHT)]
+    devices = [Console(), Disk(path, "ro"), Keyboard(), Screen(WIDTH, HEIGHT)]
     with Machine(image, memory="256M", devices=devices, transport=transport) as machine:
         machine.shell("true", timeout=120)
         yield machine
@@ -90,6 +90,20 @@ def test_the_console_is_on_the_screen(guest: Machine) -> None:
     expected[:16, : 3 * 8] = (170, 0, 0)
     expected[10 * 16 : 11 * 16, 20 * 8 : 22 * 8] = (0, 0, 170)
     until_it_shows(guest, expected)
+
+
+def test_a_shell_on_the_screen_obeys_the_keyboard(guest: Machine) -> None:
+    guest.shell("chvt 1", check=True)
+    screen, keyboard = guest.devices["screen"], guest.devices["keyboard"]
+    before = screen.frame
+    assert keyboard.type("echo $((6 * 7)) $(tty) > /tmp/answer; clear; ls /\n")
+    deadline = time.monotonic() + 20
+    while guest.shell("cat /tmp/answer").stdout != "42 /dev/tty1\n":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    while (screen.frame == before).all():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_what_is_written_to_the_console_can_be_read_on_the_screen(guest: Machine) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Screen(Part):
-    """A screen: /dev/dri/card0 and /dev/fb0 in Linux, whose console can be on it (`tty0`).
+    """A screen: /dev/dri/card0 and /dev/fb0 in Linux; vnb's Debian has a shell on it, on tty1.
 
     `width` and `height`, in pixels, are the size that the guest is asked to draw in;
     `machine.devices["screen"]` shows itself in a notebook, and has `.frame`, `.cursor`,
@@ -43,6 +43,10 @@ class Screen(Part):
         from vnb.virtio.gpu import Gpu  # here, as numpy is of no use to a machine without a screen
 
         return Gpu(backend)
+
+    def append(self, name: str) -> str:
+        """The first screen is the one that Linux has its terminals on."""
+        return "vnb.shell=tty1" if name == self.name(0) else ""
 
     def __str__(self) -> str:
         return f"screen {self.width}×{self.height}"
