@@ -134,6 +134,10 @@ def with_byte(data: bytes, place: int, value: int) -> bytes:
         ((1, GSO_TCPV4, 0, 1448, START_6, OFFSET), SOUND_6),
         ((1, GSO_TCPV6, 0, 1448, START_6 - 8, OFFSET), SOUND_6),
         ((1, GSO_TCPV6, 0, 1448, START, OFFSET), SOUND),
+        (
+            (1, GSO_TCPV6, 0, 1448, START_6 + 1000, OFFSET),
+            SOUND_6[:54] + bytes(1000) + SOUND_6[54:],
+        ),
         ((1, GSO_ECN, 0, 1448, START, OFFSET), SOUND),
         ((1, 3, 0, 1448, START, OFFSET), SOUND),
         ((1, 5, 0, 1448, START, OFFSET), SOUND),
@@ -151,6 +155,19 @@ def test_nobody_can_have_one_frame_cut_into_crumbs() -> None:
     frame = parse(HEADER.pack(NEEDS_CSUM, GSO_TCPV4, 0, 3, start, offset), data)
     assert frame
     assert len(frame.plain()) < MOST_SEGMENTS
+
+
+def test_headers_of_extensions_are_repeated_in_every_segment() -> None:
+    data, start, offset = unsummed(bytes(range(200)) * 10, 6)
+    longer = bytearray(data[:54] + bytes(8) + data[54:])
+    longer[18:20] = (len(longer) - 54).to_bytes(2, "big")
+    frame = parse(HEADER.pack(1, GSO_TCPV6, 0, 500, start + 8, offset), bytes(longer))
+    assert frame
+    for piece in frame.plain():
+        assert piece[54:62] == bytes(8)
+        plain = bytearray(piece[:54] + piece[62:])
+        plain[18:20] = (len(plain) - 54).to_bytes(2, "big")
+        judge(bytes(plain))
 
 
 def test_whatever_a_driver_says_a_frame_is_refused_or_can_be_made_plain(

@@ -24,6 +24,9 @@ SMALLEST, LARGEST = ETHERNET, ETHERNET + 8 + 0xFFFF
 MOST_SEGMENTS = 2048
 """Frames that one may be cut into: 64 KiB at an MSS of 32; no TCP goes lower."""
 
+MOST_IP_HEADERS = 256
+"""Bytes of IP headers that are repeated in each of those; version 4 has no more than 60."""
+
 VLAN_TAGS = (b"\x81\x00", b"\x88\xa8")
 # GSO type: (EtherType, IP version, least bytes of the IP header)
 TCP_OVER = {GSO_TCPV4: (b"\x08\x00", 4, 20), GSO_TCPV6: (b"\x86\xdd", 6, 40)}
@@ -97,7 +100,9 @@ def _tcp_headers(data: bytes, kind: int, start: int) -> int:
     place = network_header(data)
     if data[place - 2 : place] != ether_type or data[place] >> 4 != version:
         return 0
-    if start - place < least or (version == 4 and start - place != (data[place] & 15) * 4):
+    if not least <= start - place <= MOST_IP_HEADERS:
+        return 0
+    if version == 4 and start - place != (data[place] & 15) * 4:
         return 0
     length = (data[start + 12] >> 4) * 4
     return start + length if length >= TCP_HEADER and start + length < len(data) else 0
