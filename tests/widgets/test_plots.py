@@ -61,6 +61,8 @@ def test_what_came_in_goes_up_and_what_went_out_goes_down(devices: dict[str, Sta
 
 def test_over_the_guests_time_rates_are_by_its_instructions(devices: dict[str, Stats]) -> None:
     figure = overview(devices, "guest")
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert figure.axes[2].texts[0].get_text() == "all at once, while the guest stood still"
     assert figure.axes[0].get_xlabel() == "million instructions of the guest"
     assert heights(figure, "Disks and shares")[0] == pytest.approx((0, 0.05), rel=0.1)
 
