@@ -324,6 +324,44 @@ def test_hardware_that_cannot_be_made_again_leaves_the_old_one_running(rig: Make
     assert not it.made[0].closed
 
 
+def test_close_waits_for_no_work_that_makes_more_work(rig: Make) -> None:
+    """As a guest does that keeps a device busy."""
+    loop = rig().loop
+    loop.start()
+
+    def busy() -> None:
+        time.sleep(0.01)
+        loop.post(busy)
+
+    loop.post(busy)
+    began = time.monotonic()
+    loop.close()
+    assert loop.state == "off"
+    assert time.monotonic() - began < 0.5
+
+
+def test_a_call_that_a_closing_machine_no_longer_does_is_an_error_and_no_wait(rig: Make) -> None:
+    loop = rig().loop
+    loop.start()
+    stuck, errors = threading.Event(), []
+
+    def call() -> None:
+        try:
+            loop.call(lambda: None)
+        except UsageError as error:
+            errors.append(str(error))
+
+    loop.post(stuck.wait)
+    caller = threading.Thread(target=call)
+    caller.start()
+    while len(loop._inbox) < 1:
+        time.sleep(0.001)
+    loop._closing = True
+    stuck.set()
+    caller.join(5)
+    assert errors == ["the machine is closed; make a new Machine"]
+
+
 def test_close_returns_though_the_thread_is_stuck(rig: Make) -> None:
     stuck = threading.Event()
 

@@ -50,6 +50,7 @@ class Loop:
         self._mail = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._over = False  # nothing that is posted will be done any more
         self._ran = 0.0
         self._since = 0.0
         self._frozen = 0
@@ -144,7 +145,7 @@ class Loop:
             self._bell.ring()
 
         self.post(work)
-        self._bell.wait(lambda: future.done() or not thread.is_alive() or None)
+        self._bell.wait(lambda: future.done() or self._over or None)
         if not future.done():
             raise UsageError("the machine is closed; make a new Machine")
         return future.result()
@@ -236,7 +237,7 @@ class Loop:
 
     def _turn(self) -> None:
         """Everything in the inbox, then the guest or, if it is not to run, sleep."""
-        while self._inbox:
+        while self._inbox and not self._closing:
             self._inbox.popleft()()
         if self._closing:
             return
@@ -300,4 +301,5 @@ class Loop:
             self._become("off")
         self._take_out()
         self._release()
+        self._over = True
         self._bell.ring()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vnb.errors import UsageError
-from vnb.host.screen import LARGEST, Rectangle, Screen, png
+from vnb.host.screen import LARGEST, NOTHING, Rectangle, Screen, png
 
 ORDERS = ("BGRA", "BGRX", "ARGB", "XRGB", "RGBA", "XBGR", "ABGR", "RGBX")
 
@@ -92,6 +92,15 @@ def test_listeners_hear_of_each_new_part_until_they_stop() -> None:
     screen.show(None, "")
     assert first == [(0, 0, 20, 10)]
     assert second == [(0, 0, 20, 10), (3, 4, 5, 2), (0, 0, 20, 10)]
+
+
+def test_listeners_hear_of_the_cursor_as_of_an_empty_part() -> None:
+    screen = Screen(64, 64)
+    parts: list[Rectangle] = []
+    screen.on_damage(parts.append)
+    screen.move_cursor(5, 5)
+    screen.set_cursor(None, "RGBA", 0, 0)
+    assert parts == [NOTHING, NOTHING]
 
 
 def test_a_listener_may_read_the_frame() -> None:

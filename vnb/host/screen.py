@@ -32,6 +32,9 @@ class Rectangle(NamedTuple):
     height: int
 
 
+NOTHING = Rectangle(0, 0, 0, 0)
+
+
 @dataclass(frozen=True, eq=False)
 class Cursor:
     """The guest's pointer: its upper left corner, its tip within it, and its shape.
@@ -93,10 +96,12 @@ class Screen:
         """The pointer has another shape, whose `order` has an A, or there is none."""
         image = None if pixels is None else _in_order(pixels, order, "RGBA")
         self._cursor = replace(self._cursor, hot_x=hot_x, hot_y=hot_y, image=image)
+        self._tell(NOTHING)
 
     def move_cursor(self, x: int, y: int) -> None:
         """The pointer's upper left corner is there, perhaps outside the screen."""
         self._cursor = replace(self._cursor, x=x, y=y)
+        self._tell(NOTHING)
 
     # The host's side: any thread.
 
@@ -135,6 +140,7 @@ class Screen:
     def on_damage(self, listener: Callable[[Rectangle], None]) -> Callable[[], None]:
         """Have `listener` called with each part of the frame that becomes new, until told not to.
 
+        Where only the cursor is new, the part is empty.
         What this returns ends that. The machine's thread calls the listener, which must not wait:
         it notes the rectangle, and another thread reads it.
         """
