@@ -177,6 +177,40 @@ def test_two_of_them_talk_to_each_other(transport: Transport) -> None:
         assert "net 1 " in two.shell("arp", timeout=5).stdout
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (0, b"\x65"),  # version 6
+        (0, b"\x44"),  # a header of four words
+        (0, b"\x4f"),  # one of fifteen, whose checksum is another
+        (2, b"\x00\x13"),  # shorter than its header
+        (2, b"\x05\x00"),  # longer than the frame
+        (6, b"\x20\x00"),  # the first of several fragments
+        (6, b"\x00\x01"),  # a later one
+        (10, b"\xde\xad"),  # a wrong checksum
+        (16, b"\x0a\x00\x00\x63"),  # for somebody else
+        (22, b"\xbe\xef"),  # a wrong checksum of ICMP
+        (20, b"\x0d"),  # not an echo request
+    ],
+)
+def test_a_packet_that_is_not_in_order_or_not_for_us_is_dropped(
+    machine: Machine, peer: Peer, place: int, value: bytes
+) -> None:
+    peer.ask(LABOS)
+    assert soon(lambda: number(LABOS) in peer.neighbours)
+    body = struct.pack(">BBHHH", 8, 0, 0, 1, 1) + b"bad"
+    body = body[:2] + checksum(body).to_bytes(2, "big") + body[4:]
+    damaged = bytearray(packet(peer.address, number(LABOS), ICMP, body))
+    damaged[place : place + len(value)] = value
+    if place < 20 and place != 10:
+        damaged[10:12] = b"\0\0"
+        damaged[10:12] = checksum(damaged[:20]).to_bytes(2, "big")
+    peer.send_ip(LABOS, bytes(damaged))
+    peer.ping(LABOS, b"good")
+    assert soon(lambda: peer.replies)
+    assert peer.replies == [b"good"]
+
+
 def test_damaged_packets_are_dropped_and_the_next_ones_answered(
     machine: Machine, peer: Peer, rng: random.Random
 ) -> None:

@@ -12,6 +12,7 @@ from vnb.config import Transport
 from vnb.host.ether import Loop
 from vnb.platform.pci import Slot
 from vnb.virtio import Device
+from vnb.virtio.pci import PciTransport
 from vnb.virtio.queue import Chain, Queue, Writer
 
 COMMANDS = (
@@ -135,6 +136,90 @@ def test_an_interrupt_that_nobody_explains_and_that_never_ends_is_cut_off() -> N
         machine.console.expect("\r\nstill here\r\n" + PROMPT)
         machine.console.write("irq\r")
         machine.console.expect(re.compile(r"33 pci +1\d\d\d\r\n"))
+
+
+def test_a_chain_that_comes_back_twice_ends_the_work_with_the_device(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push = Queue.push
+    devices = [Console(transport="mmio"), Disk(size="1M")]
+    with Machine(memory="8M", devices=devices, transport=transport) as machine:
+        machine.console.expect(PROMPT)
+        assert machine.shell("disk write 0 300 7", timeout=5).status == 0
+
+        def twice(queue: Queue, chain: Chain, written: int) -> None:
+            push(queue, chain, written)
+            if chain.writer.written > 512:  # only the disk answers at such length
+                push(queue, chain, written)
+
+        monkeypatch.setattr(Queue, "push", twice)
+        assert machine.shell("disk bench", timeout=8).status == 1, "without waiting for nothing"
+        monkeypatch.setattr(Queue, "push", push)
+        assert machine.shell("disk verify 0 300 7", timeout=5).status == 0
+
+
+def test_an_answer_that_says_it_is_longer_than_its_room_is_refused(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push, read_reply, most = Queue.push, 117, 0x9000
+    devices = [Console(transport="mmio"), Share({"a": "x" * 50_000})]
+    with Machine(memory="8M", devices=devices, transport=transport) as machine:
+        machine.console.expect(PROMPT)
+
+        def boast(queue: Queue, chain: Chain, written: int) -> None:
+            if chain.writer.written > 1000:
+                start = chain.writer._windows[0]
+                assert start[4] == read_reply
+                start[0:4] = struct.pack("<I", most)
+                start[7:11] = struct.pack("<I", most - 11)
+                written = most
+            push(queue, chain, written)
+
+        monkeypatch.setattr(Queue, "push", boast)
+        refused = machine.shell("9p cat a", timeout=5)
+        assert refused.status == 1
+        assert refused.stdout == "a: this cannot be asked, or the answer makes no sense\n"
+        monkeypatch.setattr(Queue, "push", push)
+        assert machine.shell("9p cat a", timeout=5).stdout == "x" * 50_000
+
+
+REGISTERS, DOORBELLS, ISR = 0, 16, 36  # where the capabilities of these are in the list
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (REGISTERS + 8, 0x4000),  # begin at the BAR's end
+        (REGISTERS + 8, 0xFFFF_FFF0),  # and far beyond
+        (REGISTERS + 8, 2),  # not at a word
+        (REGISTERS + 12, 0x37),  # too short
+        (REGISTERS + 12, 0xFFFF_FFFF),
+        (REGISTERS + 4, 1),  # in a BAR that is not there
+        (REGISTERS + 4, 6),
+        (DOORBELLS + 8, 0x4000),
+        (DOORBELLS + 12, 0),
+        (DOORBELLS + 16, 0x8000_0000),  # the second queue's is nowhere
+        (ISR + 8, 0x8000),
+    ],
+)
+def test_registers_that_cannot_be_where_a_card_says_are_not_used(
+    monkeypatch: pytest.MonkeyPatch, place: int, value: int
+) -> None:
+    damaged = bytearray(PciTransport.capabilities)
+    damaged[place : place + 4] = struct.pack("<I", value)
+    monkeypatch.setattr(PciTransport, "capabilities", bytes(damaged))
+    devices = [Console(transport="mmio"), Keyboard()]
+    with Machine(memory="8M", devices=devices, transport="pci") as machine:
+        listed = machine.shell("devices", timeout=5).stdout.splitlines()
+        assert listed[1].startswith("no driver   input ")
+
+
+def test_a_list_of_capabilities_that_is_a_ring_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = bytearray(PciTransport.capabilities)
+    ring[ISR + 1] = 0x40
+    monkeypatch.setattr(PciTransport, "capabilities", bytes(ring))
+    with Machine(memory="8M", devices=[Console()], transport="pci") as machine:
+        assert machine.shell("devices", timeout=5).stdout.startswith("console 0 ")
 
 
 @pytest.mark.parametrize("run", range(RUNS))
