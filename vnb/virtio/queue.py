@@ -45,40 +45,36 @@ class QueueConfig:
 class _Stream:
     """Bytes that lie in several windows of guest RAM, passed through once from front to back."""
 
-    __slots__ = ("_first", "_offset", "_windows", "available")
+    __slots__ = ("_windows", "available")
 
     def __init__(self, windows: list[memoryview], available: int) -> None:
-        self._windows = windows
-        self._first = 0  # the window that holds the next byte
-        self._offset = 0  # and where in that window it is
+        self._windows = windows  # of what was not passed yet; none is empty
         self.available = available
 
     def windows(self, count: int) -> list[memoryview]:
         """The next `count` bytes as windows of guest RAM; `advance` passes them."""
-        if count > self.available:
-            raise GuestError(f"a buffer has {self.available} bytes where {count} are needed")
-        found = []
-        index, offset = self._first, self._offset
-        while count:
-            window = self._windows[index]
-            part = window[offset : offset + count] if offset or count < len(window) else window
-            if len(part):
-                found.append(part)
-                count -= len(part)
-            index, offset = index + 1, 0
-        return found
+        return self._cut(count)[0]
 
     def advance(self, count: int) -> None:
         """Pass `count` bytes."""
+        self._windows = self._cut(count)[1]
+        self.available -= count
+
+    def _cut(self, count: int) -> tuple[list[memoryview], list[memoryview]]:
+        """The windows of the next `count` bytes, and those of all after them."""
+        windows = self._windows
+        if count == self.available:
+            return windows, []
         if count > self.available:
             raise GuestError(f"a buffer has {self.available} bytes where {count} are needed")
-        self.available -= count
-        offset = self._offset + count
-        index = self._first
-        while index < len(self._windows) and offset >= len(self._windows[index]):
-            offset -= len(self._windows[index])
+        index = 0
+        while count >= len(windows[index]):
+            count -= len(windows[index])
             index += 1
-        self._first, self._offset = index, offset
+        if not count:
+            return windows[:index], windows[index:]
+        window = windows[index]
+        return [*windows[:index], window[:count]], [window[count:], *windows[index + 1 :]]
 
 
 class Reader(_Stream):
@@ -120,12 +116,9 @@ class Writer(_Stream):
 
     def split(self, count: int) -> "Writer":
         """Keep the next `count` bytes of room here; the returned Writer has the rest."""
-        rest = Writer(self._windows, self.available)
-        rest._first, rest._offset = self._first, self._offset
-        rest.advance(count)
-        rest.written = 0
-        self.available = count
-        return rest
+        self._windows, rest = self._cut(count)
+        left, self.available = self.available - count, count
+        return Writer(rest, left)
 
 
 class Chain:
