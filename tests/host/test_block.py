@@ -10,7 +10,7 @@ import pytest
 from tests.contracts.block import SIZE, BlockContract
 from tests.host.faults import FAILURES, fail, shorten
 from vnb.errors import HostError, UsageError
-from vnb.host.block import CLUSTER, Block, Memory, Overlay, Raw, over
+from vnb.host.block import CLUSTER, Block, Memory, Overlay, Raw, file, over
 from vnb.host.block.disk import cut
 
 
@@ -215,6 +215,73 @@ def test_a_write_that_moves_nothing_does_not_spin(
     shorten(monkeypatch, "pwritev", 0)
     with pytest.raises(HostError, match="nothing was written"):
         disk.write(0, [memoryview(bytes(512))])
+
+
+def test_a_hole_is_read_without_reading_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "sparse.img"
+    with path.open("wb") as file:
+        file.truncate(64 * CLUSTER)
+        file.seek(32 * CLUSTER)
+        file.write(b"data")
+    disk = Raw(path)
+    with path.open("rb") as file:
+        if os.lseek(file.fileno(), 0, os.SEEK_DATA) == 0:
+            pytest.skip("this file system does not tell where its holes are")
+    with monkeypatch.context() as broken:
+        fail(broken, "preadv", errno.EIO)
+        for offset, length in ((0, 16 * CLUSTER), (33 * CLUSTER, 31 * CLUSTER)):
+            assert BlockContract.read(disk, offset, length) == bytes(length)
+        with pytest.raises(HostError):
+            BlockContract.read(disk, 31 * CLUSTER, 2 * CLUSTER)
+    assert BlockContract.read(disk, 32 * CLUSTER - 1, 5) == b"\0data"
+    os.truncate(path, 40 * CLUSTER)
+    with pytest.raises(HostError, match="truncated"):
+        BlockContract.read(disk, 39 * CLUSTER, 2 * CLUSTER)
+
+
+def test_an_interrupted_discard_goes_on(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [errno.EINTR, errno.EINTR, 0]
+    monkeypatch.setattr(file, "_fallocate", lambda: lambda *arguments: answers.pop(0))
+    assert Raw(image).discard(0, CLUSTER)
+    assert answers == []
+
+
+@pytest.mark.parametrize("code", [errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_what_cannot_be_had_at_once_is_waited_for(
+    image: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    calls = []
+
+    def refused(fd: int, buffers: object, offset: int, flags: int = 0) -> int:
+        calls.append(flags)
+        raise OSError(code, os.strerror(code))
+
+    disk, room = Raw(image), memoryview(bytearray(512))
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "preadv", refused)
+        for _ in range(3):
+            assert not disk.readinto(0, [room], wait=False)
+    if file.NOWAIT is not None:  # a host that never can is not asked again
+        assert calls == [file.NOWAIT] * (3 if code == errno.EAGAIN else 1)
+    assert disk.readinto(0, [room])
+    assert room == BlockContract.content[:512]
+
+
+def test_after_a_flush_that_failed_no_flush_succeeds(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host has forgotten what it could not write."""
+    disk = Raw(image)
+    with monkeypatch.context() as broken:
+        fail(broken, "fdatasync", errno.EIO)
+        with pytest.raises(HostError):
+            disk.flush()
+    with pytest.raises(HostError):
+        disk.flush()
+    disk.close()
+    assert Raw(image).flush()
 
 
 # Memory and Overlay.
