@@ -27,7 +27,9 @@ def tally() -> Tally:
 def test_a_number_is_there_by_device_and_name(tally: Tally) -> None:
     assert tally["vda"]["read"] == 4 * 4096
     assert list(tally) == ["vda", "eth0"]
-    assert "read" in tally._repr_html_() and "eth0: requests 4" in repr(tally)
+    assert ">read</td>" in (table := tally._repr_html_()) and ">16,384</td>" in table
+    assert ">most at once</td>" in table and ">median latency</td>" in table
+    assert "eth0: requests 4" in repr(tally)
 
 
 def test_samples_are_a_tidy_frame_over_both_times(tally: Tally) -> None:

@@ -65,11 +65,11 @@ class Tally(Mapping[str, Stats]):
     def _repr_html_(self) -> str:
         rows = "".join(
             f'<tr style="background:none"><td style="text-align:left">{html.escape(device)}</td>'
-            f'<td style="text-align:left">{html.escape(counter.name)}</td>'
-            f'<td style="text-align:right">{counter.total:,}</td>'
-            f'<td style="text-align:left">{html.escape(counter.unit)}</td></tr>'
+            f'<td style="text-align:left">{html.escape(name)}</td>'
+            f'<td style="text-align:right">{number:,}</td>'
+            f'<td style="text-align:left">{html.escape(unit)}</td></tr>'
             for device, stats in self.items()
-            for counter in stats.counters()
+            for name, unit, number in (*_totals(stats), *_levels(stats))
         )
         return f'<table style="border:none">{rows}</table>' if rows else repr(self)
 
@@ -84,6 +84,13 @@ def _samples(stats: Stats) -> Iterator[tuple[str, str, float, int, int]]:
 def _totals(stats: Stats) -> Iterator[tuple[str, str, int]]:
     for counter in stats.counters():
         yield counter.name, counter.unit, counter.total
+
+
+def _levels(stats: Stats) -> Iterator[tuple[str, str, int]]:
+    if stats.latency.total:
+        yield "median latency", "µs", round(stats.latency.quantile(0.5) / 1000)
+        yield "latency of 99 %", "µs", round(stats.latency.quantile(0.99) / 1000)
+        yield "most at once", stats.depth.unit, stats.depth.highest
 
 
 def _latencies(stats: Stats) -> Iterator[tuple[str, str, float, float, int]]:
