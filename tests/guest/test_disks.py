@@ -147,7 +147,7 @@ def test_requests_that_are_done_in_another_order_are_told_apart(
         done: Callable[[Future[bytearray]], object],
     ) -> bool:
         waiting.append((done, bytearray(data[offset : offset + sum(map(len, windows))])))
-        threading.Timer(0.002, end_all).start()
+        threading.Timer(0.03, end_all).start()
         return False
 
     monkeypatch.setattr(Drive, "read_async", read_later)
