@@ -130,6 +130,7 @@ def test_a_button_held_down_draws(machine: Machine) -> None:
 def test_a_finger_draws_where_it_is(transport: Transport) -> None:
     devices = [Console(), Screen(WIDTH, HEIGHT), Touch()]
     with Machine(memory="8M", devices=devices, transport=transport) as machine:
+        machine.console.expect(PROMPT)
         machine.console.write("screen follow\r")
         machine.console.expect(BEGUN)
         x, y = 5000 * (WIDTH - 1) // 32767, 20000 * (HEIGHT - 1) // 32767
