@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import HTML, display
 
 from vnb.widgets.console import ConsoleWidget
+from vnb.widgets.hands import Hands
+from vnb.widgets.pad import PadWidget
 from vnb.widgets.panel import PanelWidget
 from vnb.widgets.publisher import PUBLISHER
 
@@ -32,6 +34,7 @@ class Face:
         self.panel = PanelWidget(machine)
         size = machine.console_size
         self.console = ConsoleWidget(machine.console, machine.config.image.name, *size)
+        self.widgets = [self.panel, *screens(machine), self.console]
         self._handles: list[Any] = []
         self._shown = self._state = ""
         self._next = 0.0
@@ -39,7 +42,7 @@ class Face:
 
     def show(self) -> None:
         """One more output with this machine in it."""
-        for widget in (self.panel, self.console):
+        for widget in self.widgets:
             display(view(widget), raw=True)
         machine = self._machine()
         if machine is not None:
@@ -67,6 +70,19 @@ class Face:
     def _picture(self, machine: "Machine") -> str:
         html = machine.facts().html(self.console.picture)
         return f'<div class="{SNAPSHOT}">{html}</div>'
+
+
+def screens(machine: "Machine") -> list[Any]:
+    """What one looks at and points at: its screens, or a pad where it has hands but no screen."""
+    title = machine.config.image.name
+    found = [device for device in machine.devices.values() if hasattr(device, "on_damage")]
+    if found:
+        from vnb.widgets.screen import ScreenWidget
+
+        return [ScreenWidget(screen, title, machine.devices) for screen in found]
+    if Hands(machine.devices).any:
+        return [PadWidget(title, machine.devices)]
+    return []
 
 
 def view(widget: Any) -> dict[str, Any]:

@@ -1,0 +1,200 @@
+"""The guest's screen on a page: the parts that changed go out, what hands did there comes in."""
+
+import io
+import pathlib
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import anywidget
+import traitlets
+
+from vnb.host.screen import NOTHING, Cursor, Pixels, Rectangle, Screen
+from vnb.widgets.hands import Hands
+from vnb.widgets.line import Line, Message
+from vnb.widgets.publisher import PUBLISHER
+
+STATIC = pathlib.Path(__file__).parent / "static"
+
+IN_FLIGHT = 2
+"""Pictures sent that a page has not yet drawn."""
+
+SILENCE = 15.0
+"""Seconds after which a page that says nothing is gone."""
+
+LARGE = 1 << 16
+"""Pixels from which a part that changes often is sent with loss, and again when it rests."""
+
+REST = 0.3
+"""Seconds without a change after which a part is at rest."""
+
+QUALITY = 75  # of JPEG
+
+
+@dataclass
+class Page:
+    """One view of the screen: whether it can be seen, what it has not drawn, when it spoke."""
+
+    visible: bool = True
+    drawn: int = 0
+    heard: float = field(default_factory=time.monotonic)
+
+
+class Damage:
+    """The rectangle around everything that changed and that no page has been told."""
+
+    def __init__(self) -> None:
+        self._part: Rectangle | None = None
+        self._lock = threading.Lock()
+
+    def add(self, part: Rectangle) -> None:
+        """This part is new."""
+        with self._lock:
+            self._part = part if self._part is None else around(self._part, part)
+
+    def take(self) -> Rectangle | None:
+        """All of it, once."""
+        with self._lock:
+            part, self._part = self._part, None
+        return part
+
+
+class ScreenWidget(anywidget.AnyWidget):
+    """A screen on the page, and, where the machine has `hands`, what one types and points with.
+
+    Only what changed is sent, only while some page can see it, and no more than a page can draw:
+    meanwhile changes add up. Large parts in motion are sent with loss; at rest all is exact.
+    """
+
+    _esm = STATIC / "screen.js"
+    _css = STATIC / "screen.css"
+    title = traitlets.Unicode().tag(sync=True)
+    width = traitlets.Int().tag(sync=True)
+    height = traitlets.Int().tag(sync=True)
+    hands = traitlets.Bool().tag(sync=True)
+
+    def __init__(self, screen: Screen, title: str, devices: Mapping[str, Any]) -> None:
+        hands = Hands(devices)
+        width, height = screen.size
+        super().__init__(title=title, width=width, height=height, hands=hands.any)
+        self._screen = screen
+        self._hands = hands
+        self._pages: dict[str, Page] = {}
+        self._damage = Damage()
+        self._sent = 0  # pictures so far
+        self._blurred: Rectangle | None = None  # what was sent with loss
+        self._moved = 0.0  # when the last of it changed
+        self._cursor: Cursor | None = None  # as the pages know it
+        self._answer = False
+        self._line = Line(self, self._hear)
+        self._stop = screen.on_damage(self._note)
+        PUBLISHER.add(self)
+
+    def close(self) -> None:
+        """Take it off every page, for good."""
+        self._stop()
+        PUBLISHER.remove(self)
+        super().close()
+
+    def _note(self, part: Rectangle) -> None:
+        if part != NOTHING:
+            self._damage.add(part)
+        PUBLISHER.wake()
+
+    # The publisher's thread
+
+    def speak(self) -> float | None:
+        """Send what changed, if somebody sees it and has drawn what was sent before."""
+        self._forget_silent()
+        if self._answer:
+            self._answer = False
+            self._line.send({"kind": "here"})
+        watching = [page for page in self._pages.values() if page.visible]
+        if not watching or self._sent - min(page.drawn for page in watching) >= IN_FLIGHT:
+            return None
+        self._point()
+        if part := self._damage.take():
+            self._show(part)
+        elif self._blurred and time.monotonic() - self._moved >= REST:
+            part, self._blurred = self._blurred, None
+            self._send_part(part, exact=True)
+        return REST if self._blurred else None
+
+    def _show(self, part: Rectangle) -> None:
+        """A part that changed: at rest it is sent exactly, in motion with loss if it is large."""
+        now = time.monotonic()
+        exact = part.width * part.height < LARGE or now - self._moved > REST
+        self._moved = now
+        if not exact:
+            self._blurred = around(self._blurred, part) if self._blurred else part
+        self._send_part(part, exact)
+
+    def _send_part(self, part: Rectangle, exact: bool) -> None:
+        pixels = self._screen.read(part)
+        if not pixels.size:
+            return  # the screen has become smaller meanwhile
+        self._sent += 1
+        content = {"kind": "frame", "frame": self._sent, "x": part.x, "y": part.y}
+        self._line.send(content | {"size": self._screen.size}, encoded(pixels, exact))
+
+    def _point(self) -> None:
+        """The guest's pointer, if it is elsewhere or another one."""
+        cursor, known = self._screen.cursor, self._cursor
+        if cursor is known:
+            return
+        self._cursor = cursor
+        content = {"kind": "pointer", "x": cursor.x, "y": cursor.y}
+        if cursor.image is None:
+            self._line.send(content | {"shape": "none"})
+        elif known is not None and cursor.image is known.image:
+            self._line.send(content | {"shape": "same"})
+        else:
+            self._line.send(content | {"shape": "new"}, encoded(cursor.image, exact=True))
+
+    def _forget_silent(self) -> None:
+        quiet = time.monotonic() - SILENCE
+        for name in [name for name, page in self._pages.items() if page.heard < quiet]:
+            del self._pages[name]
+            self._line.forget(name)
+
+    # Whatever thread the kernel handles messages in
+
+    def _hear(self, name: str, message: Message) -> None:
+        page = self._pages.setdefault(name, Page(visible=False, drawn=self._sent))
+        page.heard = time.monotonic()
+        match message:
+            case {"kind": "visible", "visible": bool(visible)}:
+                if visible and not page.visible:
+                    page.drawn = self._sent
+                    self._cursor = None
+                    self._damage.add(Rectangle(0, 0, *self._screen.size))
+                page.visible = visible
+            case {"kind": "ack", "frame": int(frame)}:
+                page.drawn = max(page.drawn, frame)
+            case {"kind": "hand", "action": action}:
+                self._hands.act(action)
+            case {"kind": "ping"}:
+                self._answer = True
+
+
+def around(one: Rectangle, other: Rectangle) -> Rectangle:
+    """The smallest rectangle that has both in it."""
+    left, top = min(one.x, other.x), min(one.y, other.y)
+    right = max(one.x + one.width, other.x + other.width)
+    bottom = max(one.y + one.height, other.y + other.height)
+    return Rectangle(left, top, right - left, bottom - top)
+
+
+def encoded(pixels: Pixels, exact: bool) -> bytes:
+    """A picture as PNG, or, where it need not be exact, as JPEG."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    image = Image.fromarray(pixels)
+    if exact:
+        image.save(file, "PNG", compress_level=1)
+    else:
+        image.save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()
