@@ -1,5 +1,6 @@
 """Disks as a cell asks for them: what each way of asking opens, and what is refused where."""
 
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.contracts.block import BlockContract
+from tests.guest.prompt import PROMPT
 from tests.host import qcow2
-from vnb import Disk, Machine, UsageError
+from vnb import Console, Disk, Machine, UsageError
 from vnb.host.block import Drive
 
 CONTENT = b"disk" * 4096
@@ -135,3 +137,26 @@ def test_the_cell_reaches_its_disks_by_name(raw: Path) -> None:
         machine.devices["vdb"].resize("2M")
         assert machine.devices["vdb"].sector_count == 4096
     Disk(raw).open().close()
+
+
+def test_under_the_virtual_clock_it_does_not_matter_how_long_a_disk_takes(tmp_path: Path) -> None:
+    """Its image is in the host's memory the second time, and on the host's disk the first."""
+    path = tmp_path / "disk.img"
+    path.write_bytes(random.Random(1).randbytes(1 << 20))
+    runs = []
+    for fresh in (True, False):
+        if fresh:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        disk = Disk(path, mode="snapshot")
+        with Machine(memory="8M", devices=[Console(), disk], clock="virtual") as machine:
+            machine.console.expect(PROMPT, 60)
+            for line in ("disk sum 7 100", "disk write 100 200", "disk sum 0 2000"):
+                machine.console.write(line + "\n")
+                machine.console.expect(line)
+                machine.console.expect(PROMPT, 60)
+            machine.console.write("halt\n")
+            machine.wait(10)
+            runs.append((machine.instructions, machine.memory_hash()))
+    assert runs[0] == runs[1]

@@ -164,6 +164,8 @@ class Hardware:
                 device = part.device(backend, name, self._random(name))
                 if hasattr(backend, "on_change"):
                     backend.on_change = Watch(device, post)
+                if hasattr(backend, "patient"):  # when a disk answers must not decide anything
+                    backend.patient = self._virtual
             self._attach(name, device, config.carrier(part))
         self.board.fill_slots(EmptySlot())
         self.sbi = Sbi(self.hart, self.memory, self.board.uart, change_power)
