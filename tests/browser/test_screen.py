@@ -1,0 +1,75 @@
+"""Screen and pad in JupyterLab: what the guest draws is seen, what hands do reaches the guest."""
+
+import io
+from base64 import b64decode
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from tests.browser.lab import Lab, Notebook
+
+Open = Callable[..., Notebook]
+
+BOOT = """from vnb import *
+machine = Machine(devices=[Console(), Keyboard(), Tablet(), {more}]).start()
+machine"""
+SCREEN = BOOT.format(more="Screen(640, 480)")
+PAD = BOOT.format(more="Mouse()")
+CARD = "machine.console.expect('labos> ')\nmachine.console.write('screen card\\n')"
+EVENTS = "machine.console.expect('labos> ')\nmachine.console.write('input show 60\\n')"
+SAVE = "open('card.png', 'wb').write(machine.devices['screen'].png())"
+
+
+def pixels(notebook: Notebook) -> np.ndarray:
+    """What the page shows of the screen."""
+    canvas = notebook.page.locator(".vnb-screen canvas").first
+    data = canvas.evaluate("canvas => canvas.toDataURL('image/png').split(',')[1]")
+    return np.asarray(Image.open(io.BytesIO(b64decode(data))).convert("RGB"))
+
+
+def test_the_test_card_of_the_guest_is_on_the_page_pixel_by_pixel(
+    open_notebook: Open, lab: Lab
+) -> None:
+    notebook = open_notebook(SCREEN, CARD, "machine.console.expect('labos> ')", SAVE)
+    notebook.run_all()
+    notebook.wait(lambda: notebook.done(3), "the card to be saved")
+    card = np.asarray(Image.open(lab.folder / "card.png"))
+    assert len(np.unique(card)) > 50
+    notebook.wait(lambda: np.array_equal(pixels(notebook), card), "the same card on the page")
+    notebook.picture("card")
+
+
+def test_keys_and_drags_on_the_screen_are_events_in_the_guest(open_notebook: Open) -> None:
+    notebook = open_notebook(SCREEN, EVENTS)
+    notebook.run_all()
+    notebook.wait(lambda: "input show" in notebook.text(), "the guest to listen")
+    surface = notebook.page.locator(".vnb-screen-surface")
+    box = surface.bounding_box()
+    assert box is not None
+    mouse = notebook.page.mouse
+    mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)
+    mouse.down()
+    mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=4)
+    mouse.up()
+    assert "Shift+Esc" in notebook.page.locator(".vnb-screen-bar").inner_text()
+    notebook.page.keyboard.press("F5")
+    notebook.page.keyboard.press("a")
+    notebook.wait(lambda: notebook.text().count("KEY_A") == 2, "both strokes in the guest")
+    text = notebook.text()
+    assert text.count("BTN_LEFT") == 2 and text.count("KEY_F5") == 2
+    assert "ABS_X" in text and "ABS_Y" in text
+    notebook.picture("events")
+    notebook.page.keyboard.press("Shift+Escape")
+    assert "Click the screen" in notebook.page.locator(".vnb-screen-bar").inner_text()
+
+
+def test_a_machine_without_a_screen_has_a_pad(open_notebook: Open) -> None:
+    notebook = open_notebook(PAD, EVENTS)
+    notebook.run_all()
+    notebook.wait(lambda: "input show" in notebook.text(), "the guest to listen")
+    notebook.page.locator(".vnb-pad .vnb-screen-surface").click()
+    notebook.page.locator(".vnb-pad select").select_option("Ctrl+Alt+Del")
+    notebook.wait(lambda: notebook.text().count("KEY_DELETE") == 2, "three keys in the guest")
+    assert notebook.text().count("KEY_LEFTCTRL") == 2
+    notebook.picture("pad")
