@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from vnb.agent import GREETING, Agent, CommandFailed, Result
+from vnb.agent import AHEAD, GREETING, Agent, CommandFailed, Result
 from vnb.errors import GuestError, UsageError
 from vnb.host.chars import Terminal
 from vnb.waiting import Bell
@@ -229,6 +229,67 @@ def test_check_raises_what_failed_with_the_end_of_its_output(play: Play) -> None
     with pytest.raises(CommandFailed, match="'cat x' ended with status 2:\nno such file") as failed:
         guest.agent.run("cat x", check=True)
     assert failed.value.result.status == 2
+
+
+def test_output_is_heard_as_it_comes_and_its_end_never(play: Play) -> None:
+    heard: list[bytes] = []
+    parts = ["one", "\ntwo\n", "\n", "three\n"]
+
+    def serve(guest: Guest, token: str, command: str) -> None:
+        spoken = ""
+        for part in [*parts, f"\n{token[:9]}", " or so"]:
+            guest.say(part)
+            spoken += part
+            deadline = time.monotonic() + 5
+            while b"".join(heard) not in (said := spoken.encode(), said.removesuffix(b"\n")):
+                assert time.monotonic() < deadline, heard  # what is certain is heard at once
+                if said.endswith(token[:9].encode()):
+                    break
+                time.sleep(0.001)
+        for byte in f"\n{token} 0\n":
+            guest.say(byte)
+
+    guest = play(serve).boot()
+    result = guest.agent.run("x", timeout=30, on_output=heard.append)
+    assert (
+        b"".join(heard)
+        == result.raw
+        == f"one\ntwo\n\nthree\n\n{guest.tokens[0][:9]} or so".encode()
+    )
+
+
+def test_a_guest_that_prints_faster_than_it_is_heard_waits(play: Play) -> None:
+    rooms: list[int] = []
+
+    def serve(guest: Guest, token: str, command: str) -> None:
+        for _ in range(40):
+            count = min(10_000, guest.terminal.room())
+            rooms.append(count)
+            guest.say(b"x" * count)
+            time.sleep(0.002)
+        guest.end(token, 0)
+
+    def slow(data: bytes) -> None:
+        time.sleep(0.05)
+
+    guest = play(serve).boot()
+    result = guest.agent.run("yes", timeout=30, on_output=slow)
+    assert 0 in rooms and len(result.raw) == sum(rooms)
+    assert guest.terminal.room() > 10 * AHEAD  # nobody waits for a command that has ended
+
+
+def test_an_interrupted_command_need_not_be_heard_to_its_end(play: Play) -> None:
+    heard: list[bytes] = []
+
+    def interrupt(data: bytes) -> None:
+        heard.append(data)
+        raise KeyboardInterrupt
+
+    guest = play(silent).boot()
+    with pytest.raises(KeyboardInterrupt):
+        guest.agent.run("yes", timeout=30, on_output=interrupt)
+    assert (guest.signals, heard) == (["int"], ["working…".encode()])
+    assert guest.terminal.room() > 10 * AHEAD
 
 
 def test_a_result_shows_what_was_printed() -> None:

@@ -15,6 +15,7 @@ from vnb.host.chars import Terminal
 from vnb.waiting import Bell, Deadline
 
 T = TypeVar("T")
+Hear = Callable[[bytes], None]
 
 PORT = "vnb.agent"
 """The name of the virtio-console port on which image and host meet."""
@@ -26,6 +27,9 @@ OUTPUT = 16 << 20
 
 BOOT = 120.0
 """Seconds that a guest has to boot and start its agent where the cell gives no timeout."""
+
+AHEAD = 1 << 16
+"""Bytes that a command may print before the cell that listens to it has taken them."""
 
 GRACE = 2.0
 """Seconds that an interrupted command has to end, first after SIGINT, then after SIGKILL."""
@@ -70,15 +74,17 @@ class CommandFailed(GuestError):
 class _Command:
     """One command on its way, and the place in the port's stream where its output begins."""
 
-    def __init__(self, command: str, terminal: Terminal) -> None:
+    def __init__(self, command: str, terminal: Terminal, hear: Hear | None) -> None:
         self.command = command
         self.token = secrets.token_hex(16)
         self._terminal = terminal
+        self._hear = hear
         self._trailer = re.compile(rb"\n%s (\d+)\n" % self.token.encode())
         self._began = time.monotonic()
-        self._begin = self._scanned = terminal.total
+        self._begin = self._scanned = self._told = terminal.total
 
     def send(self) -> None:
+        self._keep_pace()
         code = base64.b64encode(self.command.encode()).decode()
         self._terminal.write(f"run {self.token} {code}\n")
 
@@ -90,11 +96,38 @@ class _Command:
         """The result, once the trailer has come; looks at each byte once."""
         overlap = len(self.token) + 8
         data, self._scanned = self._terminal.since(max(self._begin, self._scanned - overlap))
-        if (trailer := self._trailer.search(data)) is None:
+        trailer = self._trailer.search(data)
+        self._tell(data[: trailer.start() if trailer else self._certain(data)], len(data))
+        if trailer is None:
             return None
         after = len(data) - trailer.start()
         seconds = time.monotonic() - self._began
         return Result(self.command, self.printed(after), int(trailer[1]), seconds)
+
+    def deaf(self) -> None:
+        """Nobody listens any more, and it need not wait for anybody."""
+        self._hear = None
+        self._terminal.hold(None)
+
+    def _certain(self, data: bytes) -> int:
+        """How much of `data` is output for sure, and not the beginning of a trailer."""
+        end = data.rfind(b"\n")
+        begun = data[end + 1 :][: len(self.token) + 1]
+        return end if end >= 0 and f"{self.token} ".encode().startswith(begun) else len(data)
+
+    def _tell(self, output: bytes, looked_at: int) -> None:
+        """Let the cell hear what it has not heard of `output`, which was just looked at."""
+        first = self._scanned - looked_at
+        new = output[max(0, self._told - first) :]
+        if self._hear is not None and new:
+            self._told = first + len(output)
+            self._hear(new)
+            self._keep_pace()
+
+    def _keep_pace(self) -> None:
+        """Have the guest wait once it is so far ahead of who listens."""
+        if self._hear is not None:
+            self._terminal.hold(self._told - (OUTPUT - AHEAD))
 
     def printed(self, after: int = 0) -> bytes:
         """What it has printed, without the `after` last bytes of the stream."""
@@ -129,7 +162,13 @@ class Agent:
         self._greeted = False
         self._left = None
 
-    def run(self, command: str, timeout: float | None = None, check: bool = False) -> Result:
+    def run(
+        self,
+        command: str,
+        timeout: float | None = None,
+        check: bool = False,
+        on_output: Hear | None = None,
+    ) -> Result:
         """Run `command` with the guest's `sh -c`; see `Machine.shell`."""
         if not isinstance(command, str) or "\0" in command:
             raise UsageError(f"command={command!r}: shell takes a command line as a str")
@@ -139,7 +178,7 @@ class Agent:
             raise TimeoutError(f"another command was still running after {timeout} s")
         try:
             self._await_agent(deadline)
-            result = self._run(_Command(command, self._terminal), deadline)
+            result = self._run(_Command(command, self._terminal, on_output), deadline)
         finally:
             self._turn.release()
             self._bell.ring()
@@ -172,6 +211,8 @@ class Agent:
         except KeyboardInterrupt:
             self._interrupt(command)
             raise
+        finally:
+            command.deaf()
         if result is None:
             printed = _tail(command.printed())
             self._interrupt(command)
@@ -183,6 +224,7 @@ class Agent:
 
     def _interrupt(self, command: _Command) -> None:
         """End a command as Ctrl-C does in a terminal, then as `kill -9` does."""
+        command.deaf()  # it may be waiting to be heard
         for word in ("int", "kill"):
             command.signal(word)
             ended = lambda: command.result() or self._trouble()  # noqa: E731

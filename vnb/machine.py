@@ -1,5 +1,6 @@
 """A computer for a cell: what it is made of, its power button, its console and its shell."""
 
+import itertools
 import sys
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -98,6 +99,7 @@ class Machine:
     def start(self) -> Self:
         """Power on, or go on after a pause; a running machine just runs on."""
         self._loop.start()
+        _starts[self] = next(_count)
         return self
 
     def pause(self) -> None:
@@ -148,13 +150,20 @@ class Machine:
 
     # Its shell, and what else a cell may do with it
 
-    def shell(self, command: str, timeout: float | None = None, check: bool = False) -> Result:
+    def shell(
+        self,
+        command: str,
+        timeout: float | None = None,
+        check: bool = False,
+        on_output: Callable[[bytes], None] | None = None,
+    ) -> Result:
         """Run `command` with the guest's `sh -c`, and wait for its output and status.
 
         Waits first for the guest to boot. After `timeout` seconds the command is interrupted and
         TimeoutError says what it printed; Ctrl-C interrupts it too, and the machine runs on. With
-        `check`, a status other than 0 raises CommandFailed. GuestError if the guest powers off or
-        panics meanwhile; UsageError if the image has no shell agent.
+        `check`, a status other than 0 raises CommandFailed. `on_output` is called with output as
+        it comes, and a guest that prints faster than that returns waits. GuestError if the guest
+        powers off or panics meanwhile; UsageError if the image has no shell agent.
         """
         if not self.config.image.agent:
             raise UsageError(
@@ -164,7 +173,7 @@ class Machine:
         if not any(isinstance(device, Console) for device in self.config.devices):
             raise UsageError("shell: devices has no Console(), which carries the shell's port")
         self._loop.check()
-        return self._agent.run(command, timeout, check)
+        return self._agent.run(command, timeout, check, on_output)
 
     def call(self, function: Callable[[], T]) -> T:
         """What `function()` returns, run on the machine's thread between two instructions."""
@@ -268,6 +277,16 @@ class Machine:
             rows=tuple(rows),
             console=self.console.tail(),
         )
+
+
+_starts: "weakref.WeakKeyDictionary[Machine, int]" = weakref.WeakKeyDictionary()
+_count = itertools.count()
+
+
+def last_started() -> Machine | None:
+    """Of the machines that are on, the one whose start was the last; None where none is."""
+    powered = [machine for machine in _starts if machine.state in ("running", "paused")]
+    return max(powered, key=_starts.__getitem__, default=None)
 
 
 def in_notebook() -> bool:
