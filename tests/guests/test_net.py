@@ -185,16 +185,28 @@ def test_a_driver_can_be_taken_off_its_card_and_put_back(pair: tuple[Machine, Ma
 @pytest.mark.skipif(
     shutil.which("qemu-system-riscv64") is None, reason="qemu-system-riscv64 is not on PATH"
 )
-@pytest.mark.parametrize("listens", [True, False])
+@pytest.mark.parametrize(
+    ("netdev", "listens"),
+    [
+        ("socket,id=n,listen=127.0.0.1:{}", True),
+        ("socket,id=n,connect=127.0.0.1:{}", False),
+        ("stream,id=n,server=off,addr.type=inet,addr.host=127.0.0.1,addr.port={}", False),
+    ],
+)
 def test_a_machine_of_qemus_is_on_the_same_network(
-    pair: tuple[Machine, Machine], lan: Switch, debian: images.Image, listens: bool, tmp_path: Path
+    pair: tuple[Machine, Machine],
+    lan: Switch,
+    debian: images.Image,
+    netdev: str,
+    listens: bool,
+    tmp_path: Path,
 ) -> None:
-    """Over `-netdev socket`, whichever side listens."""
+    """Over both of QEMU's kinds of stream, whichever side listens."""
     with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+        number = free.getsockname()[1]
     assert isinstance(debian.payload, Path)
     assert isinstance(debian.initrd, Path)
-    stream = Stream(address, listen=not listens)
+    stream = Stream(f"127.0.0.1:{number}", listen=not listens)
     with lan.join(stream):
         qemu = subprocess.Popen(
             [
@@ -202,7 +214,7 @@ def test_a_machine_of_qemus_is_on_the_same_network(
                 *("-serial", "null", "-monitor", "none"),
                 *("-kernel", debian.payload, "-initrd", debian.initrd),
                 *("-append", f"{debian.append} vnb.ip=eth0=10.0.0.3/24"),
-                *("-netdev", f"socket,id=n,{'listen' if listens else 'connect'}={address}"),
+                *("-netdev", netdev.format(number)),
                 *("-device", "virtio-net-device,netdev=n,mac=02:00:00:00:00:33"),
             ],
             stdout=(tmp_path / "qemu.log").open("w"),
