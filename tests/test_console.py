@@ -138,6 +138,39 @@ def test_a_cell_that_never_reads_keeps_the_newest_output(desk: Desk) -> None:
     assert text.endswith("xend")
 
 
+def test_who_follows_misses_nothing_because_the_guest_waits() -> None:
+    desk = Desk(Terminal(scrollback=100))
+    desk.terminal.output(b"x" * 70)
+    with desk.session.follow():
+        assert desk.terminal.room() == 30
+        desk.terminal.output(b"y" * 30)
+        assert desk.terminal.room() == 0
+        assert desk.session.read() == "x" * 70 + "y" * 30
+        assert desk.terminal.room() == 100
+    desk.terminal.output(b"z" * 60)
+    assert desk.terminal.room() == 100
+
+
+def test_what_a_follower_leaves_unread_is_bounded_too() -> None:
+    desk = Desk(Terminal(scrollback=UNREAD))
+    with desk.session.follow():
+        for letter in b"ab":
+            desk.terminal.output(bytes((letter,)) * UNREAD)
+            with pytest.raises(TimeoutError):
+                desk.session.expect("c", timeout=0)
+        assert desk.terminal.room() == 0
+        assert desk.session.read() == "a" * UNREAD
+        assert desk.session.read() == "b" * UNREAD
+
+
+def test_how_much_may_be_typed_is_told(desk: Desk) -> None:
+    before = desk.session.write_len
+    desk.session.write("x" * 10)
+    assert (desk.session.write_len, desk.session.can_write) == (before - 10, True)
+    desk.session.write("x" * desk.session.write_len)
+    assert (desk.session.write_len, desk.session.can_write) == (0, False)
+
+
 def test_the_repr_is_the_last_lines_without_escapes(desk: Desk) -> None:
     assert repr(desk.session) == "<console: nothing printed yet>"
     desk.terminal.output(

@@ -123,12 +123,13 @@ class ConsoleSession:
     def _fetch(self) -> str | None:
         """Take in what the terminal has; the unread text, or None where there is none."""
         if self._following and len(self._unread) >= UNREAD:
-            return self._unread
+            return self._unread  # and the guest waits
         data, self._position = self.terminal.since(self._position)
+        self._unread += self._decoder.decode(data)
         if self._following:
             self.terminal.hold(self._position)
-            data, self._unread = b"", self._unread + self._decoder.decode(data)
-        self._unread = (self._unread + self._decoder.decode(data))[-UNREAD:]
+        else:
+            self._unread = self._unread[-UNREAD:]
         return self._unread or None
 
     def _search(self, pattern: re.Pattern[str], told: str) -> re.Match[str] | None:
