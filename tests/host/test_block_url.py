@@ -81,6 +81,14 @@ def test_a_member_of_an_archive_is_read_wherever_that_lies(
         disk.close()
 
 
+def test_an_archive_that_changed_is_read_anew(site: Site) -> None:
+    for content in (CONTENT[:BLOCK], CONTENT[BLOCK : 3 * BLOCK]):
+        site.files["disks.zip"] = zipped(content, zipfile.ZIP_STORED)
+        disk = Url(f"zip://images/disk.img::{site.address}/disks.zip")
+        assert read(disk, 0, len(content)) == content
+        disk.close()
+
+
 def test_files_of_other_systems_are_read_too(tmp_path: Path) -> None:
     with fsspec.open("memory://vnb/disk.img", "wb") as file:
         file.write(CONTENT)

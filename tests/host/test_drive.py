@@ -68,6 +68,7 @@ def never(future: Future[Any]) -> None:
 
 def test_what_is_in_memory_is_done_at_once() -> None:
     drive = Drive(Memory(1 << 20))
+    assert repr(drive) == "<disk of 1M>"
     room = memoryview(bytearray(5))
     assert drive.write_async(7, view(b"hello"), True, never)
     assert drive.read_async(7, [room], never)
@@ -197,6 +198,15 @@ def test_closing_leaves_neither_threads_nor_files_behind(tmp_path: Path) -> None
         drive.close()
         Raw(path).close()
     assert set(threading.enumerate()) <= before
+
+
+def test_what_closing_could_not_save_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    class Full(Memory):
+        def close(self) -> None:
+            raise HostError("no space left")
+
+    Drive(Full(1 << 20)).close()
+    assert "may be lost: no space left" in caplog.text
 
 
 def test_a_disk_grows_and_tells_so(tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """A disk as a machine and its cell hold it: nothing that would make the guest wait is done here."""
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
-from vnb.errors import UsageError
+from vnb.errors import HostError, UsageError
 from vnb.host.block.disk import SECTOR, Block, Buffers, total
 from vnb.host.pool import Pool
 from vnb.sizes import in_words, size_in_bytes
+
+log = logging.getLogger(__name__)
 
 THREADS = 4
 
@@ -122,7 +125,16 @@ class Drive:
 
     def close(self) -> None:
         """Drop everything and close the disk; harmless when repeated."""
-        self._pool.close(PATIENCE, self._disk.close)
+        self._pool.close(PATIENCE, self._close_disk)
+
+    def __repr__(self) -> str:
+        return f"<disk of {in_words(self.size)}{', read-only' if self.read_only else ''}>"
+
+    def _close_disk(self) -> None:
+        try:
+            self._disk.close()
+        except HostError as error:  # as after a loss of power, what was flushed is safe
+            log.warning("what was written last may be lost: %s", error)
 
     def _at_once(self, operation: Operation) -> bool:
         return not self._pool.settling and operation(self.patient)

@@ -121,7 +121,10 @@ class Url(ReadOnly):
         raise AssertionError("the last try returns or raises")
 
     def _read(self, offset: int) -> bytes:
-        file = self._files.pop() if self._files else self._reopen()
+        try:
+            file = self._files.pop()
+        except IndexError:
+            file = self._reopen()
         count = min(BLOCK, self.size - offset)
         file.seek(offset)
         data = bytes(file.read(count))
@@ -159,7 +162,7 @@ def _open(url: str) -> tuple[Callable[[], Any], dict[str, Any], bool]:
     """(opens the file, what is known of it, whether several reads at a time are faster)."""
     from fsspec.core import url_to_fs
 
-    options = {}
+    options: dict[str, Any] = {"skip_instance_cache": True}  # archives remember their contents
     for scheme in ("http", "https"):
         if f"{scheme}://" in url:
             from aiohttp import ClientTimeout
