@@ -162,7 +162,7 @@ def _open(url: str) -> tuple[Callable[[], Any], dict[str, Any], bool]:
     """(opens the file, what is known of it, whether several reads at a time are faster)."""
     from fsspec.core import url_to_fs
 
-    options: dict[str, Any] = {"skip_instance_cache": True}  # archives remember their contents
+    options = {}
     for scheme in ("http", "https"):
         if f"{scheme}://" in url:
             from aiohttp import ClientTimeout
