@@ -10,7 +10,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
 from vnb import images
-from vnb.agent import Agent, Result
+from vnb.agent import SESSION, Agent, Result
 from vnb.aio import Aio
 from vnb.bus import Bus
 from vnb.clock import ClockName
@@ -156,14 +156,16 @@ class Machine:
         timeout: float | None = None,
         check: bool = False,
         on_output: Callable[[bytes], None] | None = None,
+        session: bool = False,
     ) -> Result:
         """Run `command` with the guest's `sh -c`, and wait for its output and status.
 
         Waits first for the guest to boot. After `timeout` seconds the command is interrupted and
         TimeoutError says what it printed; Ctrl-C interrupts it too, and the machine runs on. With
         `check`, a status other than 0 raises CommandFailed. `on_output` is called with output as
-        it comes, and a guest that prints faster than that returns waits. GuestError if the guest
-        powers off or panics meanwhile; UsageError if the image has no shell agent.
+        it comes, and a guest that prints faster than that returns waits. In a `session` Linux
+        guests keep directory, variables and umask for the next command in one. GuestError if the
+        guest powers off or panics meanwhile; UsageError if the image has no shell agent.
         """
         if not self.config.image.agent:
             raise UsageError(
@@ -173,7 +175,8 @@ class Machine:
         if not any(isinstance(device, Console) for device in self.config.devices):
             raise UsageError("shell: devices has no Console(), which carries the shell's port")
         self._loop.check()
-        return self._agent.run(command, timeout, check, on_output)
+        prelude = SESSION if session and self.config.image.kind == "linux" else ""
+        return self._agent.run(command, timeout, check, on_output, prelude)
 
     def call(self, function: Callable[[], T]) -> T:
         """What `function()` returns, run on the machine's thread between two instructions."""
@@ -245,6 +248,10 @@ class Machine:
 
     def __repr__(self) -> str:
         return f"<Machine {self.config.image.name}: {self.state}>"
+
+    def watch(self) -> Any:
+        """A widget that plots its statistics, once a second while it can be seen."""
+        return import_module("vnb.widgets.live").LivePlot(self)
 
     def _ipython_display_(self) -> None:
         """Live in a notebook: its panel and its console; elsewhere, what it looks like now."""

@@ -3,7 +3,7 @@
 import { build } from "esbuild";
 
 await build({
-  entryPoints: ["src/console.ts", "src/panel.ts", "src/screen.ts", "src/padview.ts"],
+  entryPoints: ["src/console.ts", "src/panel.ts", "src/screen.ts", "src/padview.ts", "src/live.ts"],
   outdir: "../vnb/widgets/static",
   bundle: true,
   format: "esm",

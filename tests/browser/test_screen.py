@@ -73,3 +73,21 @@ def test_a_machine_without_a_screen_has_a_pad(open_notebook: Open) -> None:
     notebook.wait(lambda: notebook.text().count("KEY_DELETE") == 2, "three keys in the guest")
     assert notebook.text().count("KEY_LEFTCTRL") == 2
     notebook.picture("pad")
+
+
+def test_a_live_plot_changes_when_the_guest_uses_its_disk(open_notebook: Open) -> None:
+    notebook = open_notebook(
+        "from vnb import *\nmachine = Machine(devices=[Console(), Disk(size='4M')]).start()",
+        "machine.watch()",
+    )
+    notebook.run_all()
+    image = notebook.page.locator(".vnb-live img")
+    notebook.wait(lambda: image.count() and image.get_attribute("src"), "a figure")
+    first = image.get_attribute("src")
+    notebook.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute("
+        "{code: \"machine.console.write('disk read 0\\\\n')\"})"
+    )
+    notebook.wait(lambda: image.get_attribute("src") != first, "another figure")
+    notebook.page.wait_for_timeout(3000)
+    notebook.picture("plot")

@@ -1,0 +1,86 @@
+"""The statistics of a machine as a figure that is drawn again while somebody looks at it."""
+
+import base64
+import pathlib
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+import anywidget
+import traitlets
+
+from vnb.widgets.line import Line, Message
+from vnb.widgets.publisher import PUBLISHER
+from vnb.widgets.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from vnb.machine import Machine
+
+STATIC = pathlib.Path(__file__).parent / "static"
+
+
+class LivePlot(anywidget.AnyWidget):
+    """Throughput, latency and queue depth, once a second where it can be seen.
+
+    Figures are drawn on a thread of their own, one at a time, so that no other widget waits. It
+    does not keep the machine.
+    """
+
+    _esm = STATIC / "live.js"
+    _css = STATIC / "live.css"
+    title = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, machine: "Machine") -> None:
+        name = machine.config.image.name
+        super().__init__(title=f"{name}: throughput, latency and queue depth of its devices")
+        self._machine = weakref.ref(machine)
+        self._asked = False
+        self._drawn = ""  # what the last figure says, in numbers
+        self._figure = b""
+        self._fresh = False  # whether there is a figure that no page has been sent
+        self._drawing: threading.Thread | None = None
+        self._snapshot = Snapshot(self._picture)
+        self._line = Line(self, self._hear)
+        PUBLISHER.add(self)
+
+    def _ipython_display_(self) -> None:
+        self._draw()
+        self._snapshot.show(self)
+
+    def speak(self) -> float | None:
+        """Send the figure that was drawn, and have the next one drawn if a page looks."""
+        if self._fresh:
+            self._fresh = False
+            self._line.send({"kind": "figure"}, self._figure)
+        elif self._asked:
+            self._line.send({"kind": "here"})
+        if self._asked and not (self._drawing and self._drawing.is_alive()):
+            self._asked = False
+            self._drawing = threading.Thread(target=self._draw, name="vnb-plot", daemon=True)
+            self._drawing.start()
+        return self._snapshot.follow(None)
+
+    def _draw(self) -> None:
+        """Draw the figure, if anything was counted since the last one."""
+        machine = self._machine()
+        if machine is None:
+            return
+        stats = machine.stats
+        numbers = repr(stats)
+        if numbers != self._drawn:
+            self._figure = stats.plot()._repr_png_()
+            self._drawn = numbers
+            self._fresh = True
+            PUBLISHER.wake()
+
+    def _picture(self) -> str:
+        data = base64.b64encode(self._figure).decode()
+        return f'<img alt="{self.title}" src="data:image/png;base64,{data}">'
+
+    def _hear(self, page: str, message: Message) -> None:
+        match message:
+            case {"kind": "look", "again": bool(again)}:
+                self._asked = True
+                self._fresh = self._fresh or (bool(self._figure) and not again)
+            case {"kind": "ping"}:
+                self._asked = True
