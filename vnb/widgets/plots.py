@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator, NullFormatter
 
 from vnb.stats import PERIOD, Counter, Stats
 
@@ -134,6 +134,9 @@ def _latency(
         axes.fill_between([], [], color=colours[name], alpha=0.6, label=label)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(form)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = np.log10(axes.get_xlim())
+    axes.set_xlim(10 ** np.floor(low), 10 ** np.ceil(high))  # whole decades
     if not axes.patches:
         axes.set(xlim=(1, 1000), ylim=(0, 1))
         words = "all at once, while the guest stood still"
