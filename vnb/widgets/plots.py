@@ -135,9 +135,10 @@ def _latency(
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(form)
     axes.xaxis.set_minor_formatter(NullFormatter())
-    low, high = np.log10(axes.get_xlim())
-    axes.set_xlim(10 ** np.floor(low), 10 ** np.ceil(high))  # whole decades
-    if not axes.patches:
+    if axes.patches:
+        low, high = np.log10(axes.get_xlim())
+        axes.set_xlim(10 ** np.floor(low), 10 ** np.ceil(high))  # whole decades
+    else:
         axes.set(xlim=(1, 1000), ylim=(0, 1))
         words = "all at once, while the guest stood still"
         axes.text(0.5, 0.4, words, transform=axes.transAxes, ha="center", color="0.4", fontsize=9)
