@@ -61,6 +61,7 @@ class Guest:
                 else:
                     assert token == self.tokens[-1]
                     self.signals.append(word)
+                    self.say("ended" if word == "int" and self._serve is silent else "")
                     if (word == "int" and self._serve is not deaf) or word == "kill":
                         self.end(token, 130 if word == "int" else 137)
 
@@ -278,17 +279,24 @@ def test_a_guest_that_prints_faster_than_it_is_heard_waits(play: Play) -> None:
     assert guest.terminal.room() > 10 * AHEAD  # nobody waits for a command that has ended
 
 
-def test_an_interrupted_command_need_not_be_heard_to_its_end(play: Play) -> None:
+def test_a_prelude_goes_before_the_command_and_is_not_part_of_it(play: Play) -> None:
+    result = play().boot().agent.run("ls", prelude=". it\n")
+    assert (result.command, result.stdout) == ("ls", "<. it\nls>")
+
+
+def test_the_last_words_of_an_interrupted_command_are_heard(play: Play) -> None:
     heard: list[bytes] = []
 
     def interrupt(data: bytes) -> None:
         heard.append(data)
+        if guest.signals:
+            return
         raise KeyboardInterrupt
 
     guest = play(silent).boot()
     with pytest.raises(KeyboardInterrupt):
-        guest.agent.run("yes", timeout=30, on_output=interrupt)
-    assert (guest.signals, heard) == (["int"], ["working…".encode()])
+        guest.agent.run("ping", timeout=30, on_output=interrupt)
+    assert (guest.signals, b"".join(heard)) == (["int"], "working…ended".encode())
     assert guest.terminal.room() > 10 * AHEAD
 
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from vnb.errors import GuestError, UsageError
 from vnb.host.chars import Terminal
@@ -21,6 +21,9 @@ PORT = "vnb.agent"
 """The name of the virtio-console port on which image and host meet."""
 
 GREETING = b"vnb-agent 1\n"
+
+SESSION = ". /usr/lib/vnb/session\n"
+"""What a Linux guest's commands begin with that go on from where the last such command ended."""
 
 OUTPUT = 16 << 20
 """Bytes of a command's output that are kept; of more, the last."""
@@ -74,18 +77,26 @@ class CommandFailed(GuestError):
 class _Command:
     """One command on its way, and the place in the port's stream where its output begins."""
 
-    def __init__(self, command: str, terminal: Terminal, hear: Hear | None) -> None:
+    def __init__(self, command: str, prelude: str, terminal: Terminal) -> None:
         self.command = command
         self.token = secrets.token_hex(16)
+        self._prelude = prelude
         self._terminal = terminal
-        self._hear = hear
+        self._hear: Hear | None = None
+        self._paced = False
         self._trailer = re.compile(rb"\n%s (\d+)\n" % self.token.encode())
         self._began = time.monotonic()
         self._begin = self._scanned = self._told = terminal.total
 
-    def send(self) -> None:
+    def heard(self, hear: Hear | None, paced: bool) -> Self:
+        """By a cell, which the command waits for if it is `paced`."""
+        self._hear = hear
+        self._paced = paced
         self._keep_pace()
-        code = base64.b64encode(self.command.encode()).decode()
+        return self
+
+    def send(self) -> None:
+        code = base64.b64encode((self._prelude + self.command).encode()).decode()
         self._terminal.write(f"run {self.token} {code}\n")
 
     def signal(self, word: str) -> None:
@@ -126,7 +137,7 @@ class _Command:
 
     def _keep_pace(self) -> None:
         """Have the guest wait once it is so far ahead of who listens."""
-        if self._hear is not None:
+        if self._hear is not None and self._paced:
             self._terminal.hold(self._told - (OUTPUT - AHEAD))
 
     def printed(self, after: int = 0) -> bytes:
@@ -138,13 +149,23 @@ class _Command:
 class Agent:
     """The host's side of the shell agent: one command at a time, however many cells ask.
 
+    A guest that prints faster than a cell listens is made to wait, if it is one that `waits`:
+    under a virtual clock the host takes no time, so that the guest would wait for ever.
+
     On the port the host writes lines (`run TOKEN BASE64`, `int TOKEN`, `kill TOKEN`) and the
     guest streams raw output, which ends with a newline, the token and the status. `trouble()`
     says in words why no answer can come any more (the machine is off), or None.
     """
 
-    def __init__(self, terminal: Terminal, bell: Bell, trouble: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        terminal: Terminal,
+        bell: Bell,
+        trouble: Callable[[], str | None],
+        waits: bool = True,
+    ) -> None:
         self._terminal = terminal
+        self._waits = waits
         self._bell = bell
         self._trouble = trouble
         self._turn = threading.Lock()
@@ -168,8 +189,9 @@ class Agent:
         timeout: float | None = None,
         check: bool = False,
         on_output: Hear | None = None,
+        prelude: str = "",
     ) -> Result:
-        """Run `command` with the guest's `sh -c`; see `Machine.shell`."""
+        """Run `command` with the guest's `sh -c`, after `prelude`; see `Machine.shell`."""
         if not isinstance(command, str) or "\0" in command:
             raise UsageError(f"command={command!r}: shell takes a command line as a str")
         deadline = Deadline(timeout)
@@ -178,7 +200,8 @@ class Agent:
             raise TimeoutError(f"another command was still running after {timeout} s")
         try:
             self._await_agent(deadline)
-            result = self._run(_Command(command, self._terminal, on_output), deadline)
+            sent = _Command(command, prelude, self._terminal).heard(on_output, self._waits)
+            result = self._run(sent, deadline)
         finally:
             self._turn.release()
             self._bell.ring()
@@ -211,20 +234,20 @@ class Agent:
         except KeyboardInterrupt:
             self._interrupt(command)
             raise
+        else:
+            if result is None:
+                self._interrupt(command)
+                raise TimeoutError(
+                    f"{command.command!r} did not end within {deadline.timeout} s"
+                    f"{_tail(command.printed())}"
+                )
         finally:
             command.deaf()
-        if result is None:
-            printed = _tail(command.printed())
-            self._interrupt(command)
-            raise TimeoutError(
-                f"{command.command!r} did not end within {deadline.timeout} s{printed}"
-            )
         self._left = None
         return result
 
     def _interrupt(self, command: _Command) -> None:
         """End a command as Ctrl-C does in a terminal, then as `kill -9` does."""
-        command.deaf()  # it may be waiting to be heard
         for word in ("int", "kill"):
             command.signal(word)
             ended = lambda: command.result() or self._trouble()  # noqa: E731

@@ -66,7 +66,7 @@ class Machine:
         backends = Backends(config)
         bell = Bell()
         # No closure from here on may hold `self`: a machine that nobody refers to must end.
-        agent = Agent(backends.agent, bell, lambda: trouble(loop, backends))
+        agent = Agent(backends.agent, bell, lambda: trouble(loop, backends), config.clock == "real")
 
         def build() -> Hardware:
             agent.restart()

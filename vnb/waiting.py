@@ -6,6 +6,7 @@ import contextvars
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
@@ -76,28 +77,46 @@ class Bell:
             time.sleep(REST if left is None else min(REST, left))
 
 
+class Errand:
+    """A blocking function that runs in a thread of its own and waits on `bell`.
+
+    `future` has what it returns or raises. In the caller's context, as far as that goes.
+    """
+
+    def __init__(self, bell: Bell, function: Callable[[], Any]) -> None:
+        self.future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        self._bell = bell
+        self._function = function
+        self._given_up = threading.Event()
+        context = contextvars.copy_context()
+        # A daemon, unlike the event loop's own pool: a wait without end must not keep Python alive.
+        threading.Thread(
+            target=context.run, args=(self._work,), name="vnb-await", daemon=True
+        ).start()
+
+    def give_up(self) -> None:
+        """Look to it like a KeyboardInterrupt in its wait, or in the next one."""
+        self._given_up.set()
+        self._bell.ring()
+
+    def _work(self) -> None:
+        _given_up.set(self._given_up)
+        with Answer(self.future):
+            self.future.set_result(self._function())
+
+
 async def awaited(bell: Bell, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run a blocking `function` whose waits are on `bell` without blocking the event loop.
 
     Cancelling the task looks to `function` like a KeyboardInterrupt in its wait.
     """
-    given_up = threading.Event()
-    future: concurrent.futures.Future[T] = concurrent.futures.Future()
-
-    def work() -> None:
-        _given_up.set(given_up)
-        with Answer(future):
-            future.set_result(function(*args, **kwargs))
-
-    context = contextvars.copy_context()
-    # A daemon, unlike the event loop's own pool: a wait without end must not keep Python alive.
-    threading.Thread(target=context.run, args=(work,), name="vnb-await", daemon=True).start()
+    errand = Errand(bell, partial(function, *args, **kwargs))
     try:
-        return await asyncio.wrap_future(future)
+        answer: T = await asyncio.wrap_future(errand.future)
     except asyncio.CancelledError:
-        given_up.set()
-        bell.ring()
+        errand.give_up()
         raise
+    return answer
 
 
 class Answer:
