@@ -5,20 +5,23 @@ import time
 
 import pytest
 
-from vnb.widgets.publisher import PERIOD, Publisher
+from vnb.widgets.publisher import PAUSE, PERIOD, Publisher
 
 
 class Speaker:
-    """Counts how often it was asked, and when."""
+    """Counts how often it was asked, and when; says something each time if it has a `publisher`."""
 
-    def __init__(self, wait: float | None = None) -> None:
+    def __init__(self, wait: float | None = None, publisher: Publisher | None = None) -> None:
         self.wait = wait
+        self.publisher = publisher
         self.times: list[float] = []
         self.asked = threading.Event()
 
     def speak(self) -> float | None:
         self.times.append(time.monotonic())
         self.asked.set()
+        if self.publisher:
+            self.publisher.messages += 1
         return self.wait
 
 
@@ -35,13 +38,23 @@ def test_a_speaker_is_asked_when_something_woke_the_publisher_and_not_before() -
 
 def test_however_often_it_is_woken_nobody_speaks_more_than_thirty_times_a_second() -> None:
     publisher = Publisher()
-    publisher.add(speaker := Speaker())
+    publisher.add(speaker := Speaker(publisher=publisher))
     end = time.monotonic() + 0.5
     while time.monotonic() < end:
         publisher.wake()
     assert 2 <= len(speaker.times) <= 0.5 / PERIOD + 2
     gaps = [later - first for first, later in zip(speaker.times, speaker.times[1:], strict=False)]
     assert min(gaps) >= PERIOD * 0.99
+
+
+def test_after_silence_the_next_to_speak_does_not_wait_for_long() -> None:
+    publisher = Publisher()
+    publisher.add(speaker := Speaker())
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        publisher.wake()
+    gaps = [later - first for first, later in zip(speaker.times, speaker.times[1:], strict=False)]
+    assert PAUSE * 0.99 <= min(gaps) < PERIOD / 2
 
 
 def test_a_speaker_that_wants_to_be_asked_again_is() -> None:

@@ -59,6 +59,7 @@ class Line:
     def send(self, content: Message, *buffers: bytes) -> None:
         """Send a message to every page; from the publisher's thread alone."""
         self._widget.send(content, list(buffers))
+        PUBLISHER.messages += 1
 
     def forget(self, page: str) -> None:
         """This page is gone."""

@@ -9,7 +9,10 @@ from typing import Any, Protocol
 log = logging.getLogger(__name__)
 
 PERIOD = 1 / 30
-"""Seconds between two rounds, so also the least between two messages of one widget."""
+"""Seconds after a round in which anybody spoke: the least between two messages of one widget."""
+
+PAUSE = 1 / 200
+"""Seconds after a round of silence: whoever comes next is asked soon, and nobody too often."""
 
 
 class Speaker(Protocol):
@@ -30,6 +33,8 @@ class Publisher:
         self._woken = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self.messages = 0
+        """Sent so far, by all."""
 
     def add(self, speaker: Speaker) -> None:
         """Let `speaker` speak from now on, for as long as somebody else holds on to it."""
@@ -58,8 +63,9 @@ class Publisher:
         while True:
             self._woken.wait(wait)
             self._woken.clear()
+            before = self.messages
             wait = self._round()
-            time.sleep(PERIOD)
+            time.sleep(PAUSE if self.messages == before else PERIOD)
 
     def _round(self) -> float | None:
         """Let everybody speak; the seconds until somebody wants to be asked again."""
