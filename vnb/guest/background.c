@@ -13,6 +13,13 @@ void background_work(void)
     ether_serve();
 }
 
+/* For commands that last until a key is pressed.  Whatever follows Ctrl-C is for the prompt. */
+bool key_pressed(void)
+{
+    char key;
+    return stopping() || uart_read(&key);
+}
+
 /* One thing to wait for, and all the others that must wake us. */
 struct awaited {
     bool (*ready)(void *);

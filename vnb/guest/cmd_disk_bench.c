@@ -56,7 +56,9 @@ static int run_trial(struct disk *disk, const struct trial *trial, enum disk_req
         uint64_t sector = first + place * (trial->size / SECTOR);
         if (requests >= trial->depth)
             disk_receive(disk, &result);
-        if (result != DISK_OK || !disk_send(disk, request, sector, scratch, trial->size))
+        if (result == DISK_OK && !disk_send(disk, request, sector, scratch, trial->size))
+            result = DISK_SILENT;
+        if (result != DISK_OK)
             break;
     }
     if (!drain(disk) || result != DISK_OK) {

@@ -30,7 +30,6 @@ int cmd_input(unsigned count, char **words)
 {
     uint64_t groups = UINT64_MAX;
     struct input_event event;
-    char key;
     if (count > 1 && !number(words[1], "COUNT", 1, UINT32_MAX, &groups))
         return USAGE;
     if (input_count == 0) {
@@ -46,13 +45,13 @@ int cmd_input(unsigned count, char **words)
         if (input) {
             print_event(input, &event);
             groups -= event.type == EV_SYN;
-        } else if (uart_read(&key)) {
-            return 0;
-        } else if (!command_wait(event_or_key, NULL, FOREVER)) {
-            return STOPPED;
+        } else if (key_pressed()) {
+            break;
+        } else {
+            command_wait(event_or_key, NULL, FOREVER);
         }
     }
-    return 0;
+    return stopped() ? STOPPED : 0;
 }
 
 static int cmd_leds(unsigned count, char **words)

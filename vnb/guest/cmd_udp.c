@@ -43,7 +43,6 @@ static bool enough_or_key(void *enough)
 static int cmd_echo_port(unsigned count, char **words)
 {
     uint64_t port, enough = UINT64_MAX;
-    char key;
     if (!number(words[1], "PORT", 1, UINT16_MAX, &port) ||
         (count > 2 && !number(words[2], "COUNT", 1, UINT32_MAX, &enough)))
         return USAGE;
@@ -54,7 +53,7 @@ static int cmd_echo_port(unsigned count, char **words)
     print("echo on port %lu, until a key is pressed here:\n", port);
     command_wait(enough_or_key, &enough, FOREVER);
     udp_listen(conversation.port, NULL);
-    uart_read(&key);
+    key_pressed();
     return stopped() ? STOPPED : 0;
 }
 

@@ -106,6 +106,7 @@ void *memory_keep(uint64_t size);
 #define FOREVER (1ul << 32)                     /* milliseconds: seven weeks */
 bool background_has_work(void);
 void background_work(void);
+bool key_pressed(void);                         /* or the command is to be stopped */
 bool command_wait(bool (*ready)(void *), void *what, uint64_t milliseconds);
 
 /* plic.c */

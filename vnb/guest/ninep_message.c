@@ -60,7 +60,7 @@ void ninep_begin(unsigned type)
 }
 
 /* Sends what has been put, and leaves `ninep_in` at the first field of the answer. */
-int ninep_ask(struct share *share)
+static int exchange(struct share *share)
 {
     uint32_t length = (uint32_t)(ninep_out.at - request);
     for (unsigned i = 0; i < 4; i++)
@@ -81,4 +81,13 @@ int ninep_ask(struct share *share)
         return ninep_in.bad || error <= 0 ? NONSENSE : error;
     }
     return type == request[4] + 1u ? 0 : NONSENSE;
+}
+
+/* After an answer that makes no sense nobody knows what is open there: all begins anew. */
+int ninep_ask(struct share *share)
+{
+    int error = exchange(share);
+    if (error == SILENT || error == NONSENSE)
+        share->attached = false;
+    return error;
 }

@@ -40,10 +40,17 @@ bool queue_start(struct queue *queue, struct virtio *device, unsigned number)
     return device->transport->set_queue(queue);
 }
 
+bool queue_has_used(const struct queue *queue)
+{
+    return queue->device && !queue->device->broken && queue->seen != queue->used.index;
+}
+
 /* What the device reads must come before what it writes. */
 bool queue_add(struct queue *queue, const struct piece *pieces, unsigned count)
 {
-    if (count > queue->free_count)
+    if (queue->free_count == queue->size && queue_has_used(queue))
+        queue->device->broken = true; /* it is done with something, and it has nothing of ours */
+    if (count > queue->free_count || queue->device->broken)
         return false;
     uint16_t head = queue->free;
     struct descriptor *descriptor = NULL;
@@ -76,11 +83,6 @@ void queue_notify(struct queue *queue)
     fence(); /* the index must be there before we look whether the device wants to be told of it */
     if (!(queue->used.flags & NO_NOTIFY))
         queue->device->transport->notify(queue);
-}
-
-bool queue_has_used(const struct queue *queue)
-{
-    return queue->device && !queue->device->broken && queue->seen != queue->used.index;
 }
 
 /* Takes back the next chain that the device is done with: returns the address of its first piece,

@@ -70,7 +70,6 @@ int cmd_follow(unsigned count, char **words)
     uint64_t groups = UINT64_MAX;
     struct input_event event;
     struct input *input;
-    char key;
     if (count > 1 && !number(words[1], "COUNT", 1, UINT32_MAX, &groups))
         return USAGE;
     struct screen *screen = screen_current();
@@ -79,7 +78,7 @@ int cmd_follow(unsigned count, char **words)
     input_forget();
     bool good = begin(screen);
     print("%u x %u pixels, until a key is pressed here:\n", screen->width, screen->height);
-    while (good && groups > 0 && !uart_read(&key)) {
+    while (good && groups > 0 && !key_pressed()) {
         if (screen->device->changed) {
             good = screen_open(screen) && begin(screen);
         } else if ((input = input_next(&event))) {
@@ -88,11 +87,11 @@ int cmd_follow(unsigned count, char **words)
                 groups--;
                 good = show(screen);
             }
-        } else if (!command_wait(something_happened, screen, FOREVER)) {
-            return STOPPED;
+        } else {
+            command_wait(something_happened, screen, FOREVER);
         }
     }
     if (!good)
         print("the screen does not show it\n");
-    return good ? 0 : FAILED;
+    return stopped() ? STOPPED : good ? 0 : FAILED;
 }

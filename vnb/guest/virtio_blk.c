@@ -83,6 +83,8 @@ bool disk_send(struct disk *disk, enum disk_request request, uint64_t sector, vo
     order->out = queue_add(&disk->queue, chain, pieces);
     if (order->out)
         queue_notify(&disk->queue);
+    else if (disk->device->broken)
+        start(disk); /* a reset is the only way to get our memory back from it */
     return order->out;
 }
 
@@ -102,7 +104,7 @@ bool disk_receive(struct disk *disk, enum disk_result *result)
         order->out = false;
         *result = order->status;
     } else {
-        start(disk); /* a reset is the only way to get our memory back from it */
+        start(disk);
         *result = DISK_SILENT;
     }
     return true;
@@ -114,8 +116,6 @@ enum disk_result disk_transfer(struct disk *disk, enum disk_request request, uin
     enum disk_result result = DISK_SILENT;
     if (disk_send(disk, request, sector, data, length))
         disk_receive(disk, &result);
-    else
-        start(disk);
     return result;
 }
 

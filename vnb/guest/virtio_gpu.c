@@ -159,6 +159,7 @@ bool screen_open(struct screen *screen)
     }
     if (!create(screen, area.width, area.height)) {
         print("the device refuses a picture of %u x %u pixels\n", area.width, area.height);
+        start(screen); /* whatever of it is there now must not be in the way of the next one */
         return false;
     }
     screen->width = area.width;

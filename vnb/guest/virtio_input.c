@@ -79,9 +79,13 @@ struct input *input_next(struct input_event *event)
     return NULL;
 }
 
+/* And whoever broke the rules since gets another chance. */
 void input_forget(void)
 {
     struct input_event event;
+    for (struct input *input = inputs; input < inputs + input_count; input++)
+        if (input->device->broken)
+            start(input);
     while (input_waiting(NULL))
         input_next(&event);
 }
@@ -102,5 +106,8 @@ bool input_led(struct input *input, unsigned led, bool on)
     static struct input_event event;
     uint32_t written;
     event = (struct input_event){EV_LED, (uint16_t)led, on};
-    return queue_ask(&input->status, &(struct piece){&event, sizeof event, false}, 1, &written);
+    if (queue_ask(&input->status, &(struct piece){&event, sizeof event, false}, 1, &written))
+        return true;
+    start(input);
+    return false;
 }
