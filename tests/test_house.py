@@ -27,7 +27,7 @@ LAYERS = (
     {"hardware"},
     {"loop"},
     {"machine"},
-    {"widgets", "attach", "doctor"},
+    {"widgets", "attach", "doctor", "labs"},
     {"cli"},
 )
 APART = {(room, "host") for room in ("cpu", "platform", "virtio")}  # backends are handed in
