@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict, deque
 from functools import partial
 from os import PathLike
+from weakref import WeakKeyDictionary
 
 from vnb.errors import UsageError
 from vnb.frame import Frame
@@ -62,7 +63,7 @@ class Switch(Ethernet):
         self._lock = threading.Lock()
         self._dice = random.Random(seed)
         self._delay = Delay()
-        self._wires: dict[Port, _Wire] = {}
+        self._wires: WeakKeyDictionary[Port, _Wire] = WeakKeyDictionary()
         self._captures: tuple[Capture, ...] = ()
         self.loss, self.latency, self.bandwidth = loss, latency, bandwidth
 
@@ -127,7 +128,6 @@ class Switch(Ethernet):
         """A card has left: so its address may be anywhere."""
         super().unplug(port)
         with self._lock:
-            self._wires.pop(port, None)
             for mac in [mac for mac, (where, _) in self._table.items() if where is port]:
                 del self._table[mac]
 
