@@ -17,7 +17,8 @@
  * of either transport, those on MMIO in their standard form:
  *
  *     qemu-system-riscv64 -M virt -bios labos.elf -nographic \
- *         -global virtio-mmio.force-legacy=false -device virtio-rng-device -device virtio-net-pci
+ *         -global virtio-mmio.force-legacy=false -device virtio-rng-device \
+ *         -netdev user,id=lan -device virtio-net-pci,netdev=lan
  */
 #pragma once
 
