@@ -108,3 +108,13 @@ def test_what_the_awaited_function_raises_is_raised_where_it_is_awaited() -> Non
 
     with pytest.raises(KeyError):
         asyncio.run(awaited(Bell(), fails))
+
+
+def test_a_bell_knows_for_how_long_nobody_has_waited() -> None:
+    bell = Bell()
+    time.sleep(0.02)
+    assert bell.idle >= 0.02
+    meanwhile: list[float] = []
+    bell.wait(lambda: meanwhile.append(bell.idle) or True)
+    assert meanwhile == [0.0]
+    assert bell.idle < 0.02

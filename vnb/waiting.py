@@ -39,6 +39,8 @@ class Bell:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._rings = 0
+        self._waiting = 0
+        self._left = time.monotonic()  # when the last who waited here went away
         self._followers: tuple[Callable[[], None], ...] = ()
 
     def follow(self, follower: Callable[[], None]) -> None:
@@ -55,11 +57,26 @@ class Bell:
         for follower in self._followers:
             follower()
 
+    @property
+    def idle(self) -> float:
+        """Seconds since anybody waited here; 0 while somebody does."""
+        return 0.0 if self._waiting else time.monotonic() - self._left
+
     def wait(self, ready: Callable[[], T | None], timeout: float | None = None) -> T | None:
         """What `ready()` returns once that is not None; None after `timeout` seconds.
 
         A KeyboardInterrupt ends the wait at once, and so does cancelling the task that awaits it.
         """
+        with self._changed:
+            self._waiting += 1
+        try:
+            return self._wait(ready, timeout)
+        finally:
+            with self._changed:
+                self._waiting -= 1
+                self._left = time.monotonic()
+
+    def _wait(self, ready: Callable[[], T | None], timeout: float | None) -> T | None:
         given_up = _given_up.get()
         deadline = Deadline(timeout)
         while True:

@@ -11,6 +11,7 @@ import traitlets
 from vnb.panel import Panel
 from vnb.widgets.line import Line, Message
 from vnb.widgets.publisher import PUBLISHER
+from vnb.widgets.rest import Rest
 
 if TYPE_CHECKING:
     from vnb.machine import Machine
@@ -37,6 +38,7 @@ class PanelWidget(anywidget.AnyWidget):
         self._last = self.facts
         self._asked = False
         self._pressed: list[str] = []
+        self.rest = Rest(machine)
         machine.console.bell.follow(PUBLISHER.wake)
         PUBLISHER.add(self)
 
@@ -52,7 +54,7 @@ class PanelWidget(anywidget.AnyWidget):
             facts = described(machine.facts()) if machine is not None else self._last
             self._last = facts | {"state": state}
             self._line.send({"kind": "facts", "facts": self._last})
-        return None
+        return self.rest.look()
 
     def _press(self, action: str) -> None:
         """Do what a button asks, in a thread of its own: a start may first build a guest."""
@@ -64,6 +66,7 @@ class PanelWidget(anywidget.AnyWidget):
         match message:
             case {"kind": "look" | "ping"}:
                 self._asked = True
+                self.rest.seen()
             case {"kind": "press", "action": str(action)} if action in BUTTONS:
                 self._pressed.append(action)
 

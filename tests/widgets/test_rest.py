@@ -1,0 +1,93 @@
+"""A machine rests when its host asks for that and nobody looks or waits; and wakes for either."""
+
+import pytest
+
+from tests.programs import SPIN
+from vnb import Machine
+from vnb.widgets import rest as room
+from vnb.widgets.rest import MINUTES, Rest, limit
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [(None, None), ("5", 300), ("0.5", 30), ("0", None), ("-1", None), ("x", None)],
+)
+def test_the_host_says_after_how_many_minutes(
+    text: str | None, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(MINUTES, raising=False)
+    if text is not None:
+        monkeypatch.setenv(MINUTES, text)
+    assert limit() == seconds
+
+
+class Clock:
+    """Time as the test has it pass."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(room.time, "monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    monkeypatch.setenv(MINUTES, "2")
+    return Clock(monkeypatch)
+
+
+def test_a_machine_that_nobody_sees_or_uses_is_paused_and_wakes_when_it_is_seen(
+    clock: Clock,
+) -> None:
+    with Machine(SPIN, memory="1M") as machine:
+        rest = Rest(machine)
+        clock.now += 119
+        assert rest.look() == 1
+        assert machine.state == "running"
+        clock.now += 2
+        assert rest.look() is None
+        assert machine.state == "paused"
+        rest.seen()
+        rest.look()
+        assert machine.state == "running"
+
+
+def test_a_machine_that_is_seen_or_waited_for_goes_on(clock: Clock) -> None:
+    with Machine(SPIN, memory="1M") as machine:
+        rest = Rest(machine)
+        clock.now += 1000
+        rest.seen()
+        rest.look()
+        assert machine.state == "running"
+        clock.now += 1000
+        machine.console.bell.wait(lambda: rest.look() or True)
+        assert machine.state == "running"
+
+
+def test_what_a_cell_paused_is_not_woken_by_being_seen(clock: Clock) -> None:
+    with Machine(SPIN, memory="1M") as machine:
+        rest = Rest(machine)
+        machine.pause()
+        rest.seen()
+        rest.look()
+        assert machine.state == "paused"
+
+
+def test_a_resting_machine_that_a_cell_takes_over_is_left_to_it(clock: Clock) -> None:
+    with Machine(SPIN, memory="1M") as machine:
+        rest = Rest(machine)
+        clock.now += 1000
+        rest.look()
+        machine.stop()
+        rest.seen()
+        rest.look()
+        assert machine.state == "off"
+
+
+def test_without_being_asked_nothing_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(MINUTES, raising=False)
+    with Machine(SPIN, memory="1M") as machine:
+        clock = Clock(monkeypatch)
+        rest = Rest(machine)
+        clock.now += 1e6
+        assert rest.look() is None
+        assert machine.state == "running"

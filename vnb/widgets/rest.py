@@ -1,0 +1,53 @@
+"""A machine that nobody looks at and nobody uses rests, where its host asks for that."""
+
+import os
+import time
+import weakref
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vnb.machine import Machine
+
+MINUTES = "VNB_PAUSE_AFTER"
+"""The environment variable that asks for it: after so many minutes; not at all without."""
+
+
+def limit() -> float | None:
+    """Seconds after which a machine is to rest; None, for never, also if that is no number."""
+    try:
+        seconds = 60 * float(os.environ.get(MINUTES, ""))
+    except ValueError:
+        return None
+    return seconds if seconds > 0 else None
+
+
+class Rest:
+    """Pauses a machine that no page has shown and no cell has waited for, and wakes it again.
+
+    Hosts that many share, as Binder is, count the processor time of everybody.
+    """
+
+    def __init__(self, machine: "Machine") -> None:
+        self._machine = weakref.ref(machine)
+        self._limit = limit()
+        self._seen = time.monotonic()
+        self._resting = False
+
+    def seen(self) -> None:
+        """A page shows the machine, now."""
+        self._seen = time.monotonic()
+
+    def look(self) -> float | None:
+        """Pause or wake the machine if it is time; the seconds after which to look again."""
+        machine = self._machine()
+        if machine is None or self._limit is None:
+            return None
+        quiet = min(time.monotonic() - self._seen, machine.console.bell.idle)
+        if self._resting and (quiet < self._limit or machine.state != "paused"):
+            self._resting = False
+            if machine.state == "paused":
+                machine.resume()
+        elif machine.state == "running" and quiet >= self._limit:
+            machine.pause()
+            self._resting = True
+        return max(1.0, self._limit - quiet) if machine.state == "running" else None
