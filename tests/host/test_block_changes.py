@@ -16,7 +16,7 @@ from tests.host.faults import FAILURES, fail, shorten
 from tests.host.killed import BLOCK, BLOCKS, PIECE
 from tests.host.power import Power
 from vnb.errors import HostError, UsageError
-from vnb.host.block import CLUSTER, Content, Overlay, Raw, over
+from vnb.host.block import CLUSTER, Changes, Content, InMemory, Overlay, Raw, over
 from vnb.host.block.changes import DIRECTORY, ENTRY, HEADER
 
 SIZE = 16 * CLUSTER
@@ -184,6 +184,24 @@ def test_a_loss_of_power_at_any_moment_leaves_all_that_was_flushed(
             place = slice(number * 512, number * 512 + 512)
             assert sector in since.get(number, {bytes(model[place])}), f"sector {number}"
     assert power.syncs > 20
+
+
+@pytest.mark.parametrize("kept", ["in memory", "in a file"])
+def test_what_another_thread_forgets_while_it_is_read_reads_as_zeros(
+    changes: Path, kept: str
+) -> None:
+    store = Changes(changes, "", SIZE) if kept == "in a file" else InMemory(SIZE)
+    disk = Overlay(Content(), store)
+    write(disk, 0, b"x" * CLUSTER)
+    look = store.look
+
+    def racing(number: int) -> int:
+        state = look(number)
+        store.forget(number, zeroed=True)
+        return state
+
+    store.look = racing  # type: ignore[method-assign]
+    assert read(disk, 100, 700) == bytes(700)
 
 
 # What is refused.

@@ -15,7 +15,7 @@ from itertools import groupby
 from mmap import mmap
 
 from vnb.errors import HostError, UsageError
-from vnb.host.block.disk import CLUSTER, Buffers
+from vnb.host.block.disk import CLUSTER, Buffers, fill_zeroes
 from vnb.host.block.file import File
 from vnb.host.block.overlay import ABSENT, KEPT, ZEROED
 
@@ -79,8 +79,12 @@ class Changes:
         return not any(self._places[first : last + 1])
 
     def readinto(self, number: int, start: int, buffers: Buffers, wait: bool) -> bool:
-        """From a cluster that is kept."""
-        return self._file.readinto(self._places[number] * CLUSTER + start, buffers, wait)
+        """From a cluster that is kept; zeros if another thread has just forgotten it."""
+        place = self._places[number]
+        if place < FIRST:
+            fill_zeroes(buffers)
+            return True
+        return self._file.readinto(place * CLUSTER + start, buffers, wait)
 
     def write(self, number: int, start: int, buffers: Buffers, wait: bool) -> bool:
         """To a cluster that is kept."""

@@ -7,6 +7,7 @@ from vnb.errors import UsageError
 from vnb.host.block.disk import (
     CLUSTER,
     SECTOR,
+    ZEROES,
     Block,
     Buffers,
     ReadOnly,
@@ -189,8 +190,8 @@ class InMemory:
         )
 
     def readinto(self, number: int, start: int, buffers: Buffers, wait: bool) -> bool:
-        """From a cluster that is kept."""
-        cluster = memoryview(self.clusters[number])
+        """From a cluster that is kept; zeros if another thread has just forgotten it."""
+        cluster = memoryview(self.clusters.get(number, ZEROES))
         for buffer in buffers:
             buffer[:] = cluster[start : start + len(buffer)]
             start += len(buffer)
