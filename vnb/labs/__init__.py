@@ -15,6 +15,10 @@ _ROOMS = {
     "02": "path",
     "03": "driver_checks",
     "04": "blocks",
+    "05": "nets",
+    "06": "shares",
+    "07": "hands",
+    "08": "study",
 }
 # fmt: on
 """Where the exercises of each notebook are, as `EXERCISES`: {"03.1": Exercise(…), …}."""
