@@ -13,7 +13,7 @@ SUPERPAGE_BITS = 0xc
 SUPERPAGES = 0x3000
 SLOTS = 0x800
 SLOT_PAGE_BYTES = 0x4040
-PMPADDR0 = 0x540
+PMPADDR0 = 0x588
 NOWHERE = 0x8000000000000000
 INSTRUCTIONS_PER_TICK = 0x20
 EXIT_BUDGET = 0x1
@@ -22,6 +22,8 @@ EXIT_LOAD = 0x3
 EXIT_STORE = 0x4
 EXIT_SBI = 0x5
 EXIT_WFI = 0x6
+EXIT_TRANSLATE = 0x7
+REGION_LIMIT = 0x400
 ZERO_EXTEND = 0x0
 SIGN_EXTEND = 0x1
 BOX_SINGLE = 0x2
@@ -36,232 +38,233 @@ UNDECODED = 0
 INVALID = 1
 PAGE_END = 2
 ACROSS = 3
-LUI = 4
-AUIPC = 5
-JAL = 6
-JALR = 7
-BEQ = 8
-BNE = 9
-BLT = 10
-BGE = 11
-BLTU = 12
-BGEU = 13
-LB = 14
-LH = 15
-LW = 16
-LD = 17
-LBU = 18
-LHU = 19
-LWU = 20
-SB = 21
-SH = 22
-SW = 23
-SD = 24
-ADDI = 25
-SLTI = 26
-SLTIU = 27
-XORI = 28
-ORI = 29
-ANDI = 30
-SLLI = 31
-SRLI = 32
-SRAI = 33
-ADDIW = 34
-SLLIW = 35
-SRLIW = 36
-SRAIW = 37
-ADD = 38
-SUB = 39
-SLL = 40
-SLT = 41
-SLTU = 42
-XOR = 43
-SRL = 44
-SRA = 45
-OR = 46
-AND = 47
-ADDW = 48
-SUBW = 49
-SLLW = 50
-SRLW = 51
-SRAW = 52
-FENCE = 53
-MUL = 54
-MULH = 55
-MULHSU = 56
-MULHU = 57
-DIV = 58
-DIVU = 59
-REM = 60
-REMU = 61
-MULW = 62
-DIVW = 63
-DIVUW = 64
-REMW = 65
-REMUW = 66
-ADD_UW = 67
-SH1ADD = 68
-SH2ADD = 69
-SH3ADD = 70
-SH1ADD_UW = 71
-SH2ADD_UW = 72
-SH3ADD_UW = 73
-SLLI_UW = 74
-ANDN = 75
-ORN = 76
-XNOR = 77
-CLZ = 78
-CTZ = 79
-CPOP = 80
-CLZW = 81
-CTZW = 82
-CPOPW = 83
-MAX = 84
-MAXU = 85
-MIN = 86
-MINU = 87
-SEXT_B = 88
-SEXT_H = 89
-ZEXT_H = 90
-ROL = 91
-ROR = 92
-RORI = 93
-ROLW = 94
-RORW = 95
-RORIW = 96
-ORC_B = 97
-REV8 = 98
-BCLR = 99
-BCLRI = 100
-BEXT = 101
-BEXTI = 102
-BINV = 103
-BINVI = 104
-BSET = 105
-BSETI = 106
-CZERO_EQZ = 107
-CZERO_NEZ = 108
-FLW = 109
-FSW = 110
-FLD = 111
-FSD = 112
-C_LUI = 113
-C_JAL = 114
-C_JALR = 115
-C_BEQ = 116
-C_BNE = 117
-C_LW = 118
-C_LD = 119
-C_SW = 120
-C_SD = 121
-C_ADDI = 122
-C_ANDI = 123
-C_SLLI = 124
-C_SRLI = 125
-C_SRAI = 126
-C_ADDIW = 127
-C_ADD = 128
-C_SUB = 129
-C_XOR = 130
-C_OR = 131
-C_AND = 132
-C_ADDW = 133
-C_SUBW = 134
-C_FLD = 135
-C_FSD = 136
-LR_W = 137
-SC_W = 138
-AMOSWAP_W = 139
-AMOADD_W = 140
-AMOXOR_W = 141
-AMOAND_W = 142
-AMOOR_W = 143
-AMOMIN_W = 144
-AMOMAX_W = 145
-AMOMINU_W = 146
-AMOMAXU_W = 147
-LR_D = 148
-SC_D = 149
-AMOSWAP_D = 150
-AMOADD_D = 151
-AMOXOR_D = 152
-AMOAND_D = 153
-AMOOR_D = 154
-AMOMIN_D = 155
-AMOMAX_D = 156
-AMOMINU_D = 157
-AMOMAXU_D = 158
-CSRRW = 159
-CSRRS = 160
-CSRRC = 161
-CSRRWI = 162
-CSRRSI = 163
-CSRRCI = 164
-ECALL = 165
-EBREAK = 166
-SRET = 167
-MRET = 168
-WFI = 169
-SFENCE_VMA = 170
-FENCE_I = 171
-FMADD_S = 172
-FMADD_D = 173
-FMSUB_S = 174
-FMSUB_D = 175
-FNMSUB_S = 176
-FNMSUB_D = 177
-FNMADD_S = 178
-FNMADD_D = 179
-FADD_S = 180
-FADD_D = 181
-FSUB_S = 182
-FSUB_D = 183
-FMUL_S = 184
-FMUL_D = 185
-FDIV_S = 186
-FDIV_D = 187
-FSQRT_S = 188
-FSQRT_D = 189
-FSGNJ_S = 190
-FSGNJ_D = 191
-FSGNJN_S = 192
-FSGNJN_D = 193
-FSGNJX_S = 194
-FSGNJX_D = 195
-FMIN_S = 196
-FMIN_D = 197
-FMAX_S = 198
-FMAX_D = 199
-FEQ_S = 200
-FEQ_D = 201
-FLT_S = 202
-FLT_D = 203
-FLE_S = 204
-FLE_D = 205
-FCLASS_S = 206
-FCLASS_D = 207
-FCVT_W_S = 208
-FCVT_W_D = 209
-FCVT_WU_S = 210
-FCVT_WU_D = 211
-FCVT_L_S = 212
-FCVT_L_D = 213
-FCVT_LU_S = 214
-FCVT_LU_D = 215
-FCVT_S_W = 216
-FCVT_D_W = 217
-FCVT_S_WU = 218
-FCVT_D_WU = 219
-FCVT_S_L = 220
-FCVT_D_L = 221
-FCVT_S_LU = 222
-FCVT_D_LU = 223
-FMV_X_W = 224
-FMV_X_D = 225
-FMV_W_X = 226
-FMV_D_X = 227
-FCVT_S_D = 228
-FCVT_D_S = 229
+REGION = 4
+LUI = 5
+AUIPC = 6
+JAL = 7
+JALR = 8
+BEQ = 9
+BNE = 10
+BLT = 11
+BGE = 12
+BLTU = 13
+BGEU = 14
+LB = 15
+LH = 16
+LW = 17
+LD = 18
+LBU = 19
+LHU = 20
+LWU = 21
+SB = 22
+SH = 23
+SW = 24
+SD = 25
+ADDI = 26
+SLTI = 27
+SLTIU = 28
+XORI = 29
+ORI = 30
+ANDI = 31
+SLLI = 32
+SRLI = 33
+SRAI = 34
+ADDIW = 35
+SLLIW = 36
+SRLIW = 37
+SRAIW = 38
+ADD = 39
+SUB = 40
+SLL = 41
+SLT = 42
+SLTU = 43
+XOR = 44
+SRL = 45
+SRA = 46
+OR = 47
+AND = 48
+ADDW = 49
+SUBW = 50
+SLLW = 51
+SRLW = 52
+SRAW = 53
+FENCE = 54
+MUL = 55
+MULH = 56
+MULHSU = 57
+MULHU = 58
+DIV = 59
+DIVU = 60
+REM = 61
+REMU = 62
+MULW = 63
+DIVW = 64
+DIVUW = 65
+REMW = 66
+REMUW = 67
+ADD_UW = 68
+SH1ADD = 69
+SH2ADD = 70
+SH3ADD = 71
+SH1ADD_UW = 72
+SH2ADD_UW = 73
+SH3ADD_UW = 74
+SLLI_UW = 75
+ANDN = 76
+ORN = 77
+XNOR = 78
+CLZ = 79
+CTZ = 80
+CPOP = 81
+CLZW = 82
+CTZW = 83
+CPOPW = 84
+MAX = 85
+MAXU = 86
+MIN = 87
+MINU = 88
+SEXT_B = 89
+SEXT_H = 90
+ZEXT_H = 91
+ROL = 92
+ROR = 93
+RORI = 94
+ROLW = 95
+RORW = 96
+RORIW = 97
+ORC_B = 98
+REV8 = 99
+BCLR = 100
+BCLRI = 101
+BEXT = 102
+BEXTI = 103
+BINV = 104
+BINVI = 105
+BSET = 106
+BSETI = 107
+CZERO_EQZ = 108
+CZERO_NEZ = 109
+FLW = 110
+FSW = 111
+FLD = 112
+FSD = 113
+C_LUI = 114
+C_JAL = 115
+C_JALR = 116
+C_BEQ = 117
+C_BNE = 118
+C_LW = 119
+C_LD = 120
+C_SW = 121
+C_SD = 122
+C_ADDI = 123
+C_ANDI = 124
+C_SLLI = 125
+C_SRLI = 126
+C_SRAI = 127
+C_ADDIW = 128
+C_ADD = 129
+C_SUB = 130
+C_XOR = 131
+C_OR = 132
+C_AND = 133
+C_ADDW = 134
+C_SUBW = 135
+C_FLD = 136
+C_FSD = 137
+LR_W = 138
+SC_W = 139
+AMOSWAP_W = 140
+AMOADD_W = 141
+AMOXOR_W = 142
+AMOAND_W = 143
+AMOOR_W = 144
+AMOMIN_W = 145
+AMOMAX_W = 146
+AMOMINU_W = 147
+AMOMAXU_W = 148
+LR_D = 149
+SC_D = 150
+AMOSWAP_D = 151
+AMOADD_D = 152
+AMOXOR_D = 153
+AMOAND_D = 154
+AMOOR_D = 155
+AMOMIN_D = 156
+AMOMAX_D = 157
+AMOMINU_D = 158
+AMOMAXU_D = 159
+CSRRW = 160
+CSRRS = 161
+CSRRC = 162
+CSRRWI = 163
+CSRRSI = 164
+CSRRCI = 165
+ECALL = 166
+EBREAK = 167
+SRET = 168
+MRET = 169
+WFI = 170
+SFENCE_VMA = 171
+FENCE_I = 172
+FMADD_S = 173
+FMADD_D = 174
+FMSUB_S = 175
+FMSUB_D = 176
+FNMSUB_S = 177
+FNMSUB_D = 178
+FNMADD_S = 179
+FNMADD_D = 180
+FADD_S = 181
+FADD_D = 182
+FSUB_S = 183
+FSUB_D = 184
+FMUL_S = 185
+FMUL_D = 186
+FDIV_S = 187
+FDIV_D = 188
+FSQRT_S = 189
+FSQRT_D = 190
+FSGNJ_S = 191
+FSGNJ_D = 192
+FSGNJN_S = 193
+FSGNJN_D = 194
+FSGNJX_S = 195
+FSGNJX_D = 196
+FMIN_S = 197
+FMIN_D = 198
+FMAX_S = 199
+FMAX_D = 200
+FEQ_S = 201
+FEQ_D = 202
+FLT_S = 203
+FLT_D = 204
+FLE_S = 205
+FLE_D = 206
+FCLASS_S = 207
+FCLASS_D = 208
+FCVT_W_S = 209
+FCVT_W_D = 210
+FCVT_WU_S = 211
+FCVT_WU_D = 212
+FCVT_L_S = 213
+FCVT_L_D = 214
+FCVT_LU_S = 215
+FCVT_LU_D = 216
+FCVT_S_W = 217
+FCVT_D_W = 218
+FCVT_S_WU = 219
+FCVT_D_WU = 220
+FCVT_S_L = 221
+FCVT_D_L = 222
+FCVT_S_LU = 223
+FCVT_D_LU = 224
+FMV_X_W = 225
+FMV_X_D = 226
+FMV_W_X = 227
+FMV_D_X = 228
+FCVT_S_D = 229
+FCVT_D_S = 230
 
 
 # from source/trap.py ------------------------------------------------------------------------
@@ -458,6 +461,7 @@ def event(S):
         kind = select(idle(S), EXIT_WFI, 0)
     if kind != 0:
         return kind
+    sample_stretch(S)
     now = mtime(S)
     update_timers(S, now)
     number = interrupt_to_take(S)
@@ -467,6 +471,9 @@ def event(S):
     if S.attention != 0:
         S.attention = 0
         return EXIT_ATTENTION
+    if S.translate != 0 or (S.sample_count >= S.sample_limit and S.sample_limit != 0):
+        S.translate = 0
+        return EXIT_TRANSLATE
     instret = S.horizon - S.left
     if instret >= S.budget_end:
         return EXIT_BUDGET
@@ -480,6 +487,7 @@ def event(S):
             if due > now and until < stretch:
                 stretch = until
     S.horizon = instret + stretch
+    S.stretch_end = S.horizon
     S.left = stretch
     return 0
 
@@ -945,6 +953,7 @@ NOT_FAST = 1 << 23
 SENTINEL = SLOTS * 8
 STORES = SENTINEL + 8
 SOURCE = SENTINEL + 16
+TRANSLATED = SENTINEL + 24
 
 STORES_ALLOWED = 32
 PATIENCE_LIMIT = 24
@@ -969,7 +978,8 @@ def forget_code(S, pa):
     """Before up to eight bytes at pa change: forget what was decoded from them. 0: nothing was.
 
     A page that is written like data loses its decoded page, so that stores run at full speed again;
-    each time it must be written twice as often before that happens.
+    each time it must be written twice as often before that happens. A page of which a region was
+    made loses it at once: a region finds out by the decoded page that is no longer there.
     """
     number = ld32(code_page(S, pa))
     if number == 0:
@@ -979,7 +989,7 @@ def forget_code(S, pa):
     stores = ld64(page + STORES) + 1
     st64(page + STORES, stores)
     patience = S.code_writes + (pa - S.ram_base >> 12)
-    if stores >= STORES_ALLOWED << ld8(patience):
+    if stores >= STORES_ALLOWED << ld8(patience) or ld64(page + TRANSLATED) != 0:
         if ld8(patience) < PATIENCE_LIMIT:
             st8(patience, ld8(patience) + 1)
         st32(code_page(S, pa), 0)
@@ -1010,6 +1020,7 @@ def new_page(S, pa):
     memset(page, 0, SLOTS * 8)
     st64(page + SENTINEL, PAGE_END)
     st64(page + STORES, 0)
+    st64(page + TRANSLATED, 0)
     st64(page + SOURCE, S.ram + ((pa & ~OFFSET) - S.ram_base))
     # stores must now come to forget_code: no store TLB may still know the page
     tlb = S.tlbs + TLB_BYTES
@@ -2067,6 +2078,71 @@ def is_sum(single, a, b):
     """1 if the single is a + b exactly."""
     total = addd(a, b)
     return eqd(cvtsd(single), total) & eqd(sum_error(a, b, total), 0)
+
+
+# from source/region.py ----------------------------------------------------------------------
+
+EXITS_BETWEEN_SAMPLES = 1024
+
+
+def sample(S, pc):
+    """Note for the translator that the hart is at pc, and which slot that is."""
+    count = S.sample_count
+    entry = S.fetch_tlb + (pc >> 8 & TLB_INDEX)
+    if count < S.sample_limit and ld64(entry) == pc & ~OFFSET:
+        st64(S.samples + count * 16, pc)
+        st64(S.samples + count * 16 + 8, ld64(entry + 8) + (pc << 2))
+        S.sample_count = count + 1
+
+
+def sample_stretch(S):
+    """A stretch of instructions is over; where it ended tells what is hot.
+
+    Not if a region had refused to run for want of budget: then it is the region that is hot.
+    """
+    if S.horizon == S.stretch_end and S.region_refused == 0:
+        sample(S, S.pc)
+    S.stretch_end = NEVER
+    S.region_refused = 0
+
+
+def region_left(S, pc):
+    """A region came back to the run loop at pc; if that happens often, pc deserves a region."""
+    S.n_region_exits += 1
+    if (S.n_region_exits & (EXITS_BETWEEN_SAMPLES - 1)) == 0:
+        sample(S, pc)
+
+
+def single_step(S, record, pc, left):
+    """The instruction that a region's slot hides, on the scratch page: what turns pc into its slot.
+
+    For a region that could not do a single block: its budget ran out, or its first access missed.
+    """
+    S.region_refused |= ltu(left, REGION_LIMIT)
+    st64(S.decoded, ld64(record + 8))
+    st64(S.decoded + 8, PAGE_END)
+    st64(S.decoded + 16, PAGE_END)
+    return S.decoded - (pc << 2)
+
+
+def region_address(S, va, size, access):
+    """Host address for an access of a region that missed its TLB.
+
+    0: the region must leave before this instruction, for the interpreter to do it. That is so for
+    faults, devices, accesses over the end of a page, and whenever decoded code is about to change.
+    """
+    if (va & OFFSET) + size > 4096:
+        return 0
+    writes = S.n_code_writes
+    host = host_address(S, select(eq(access, READ), S.load_tlb, S.store_tlb), va, access)
+    if host >> 63 != 0 or S.n_code_writes != writes:
+        return 0
+    return host
+
+
+def region_float(S, w, a, b):
+    """A float instruction that a region's host arithmetic could not do; float_on is 1."""
+    return float_slow(S, w, a, b)
 
 
 # from csr.py and isa.py -----------------------------------------------------------------------
@@ -3195,6 +3271,20 @@ def run(S):
                     pc = S.pc
                     left = S.left
                     break
+                page = pc ^ NOWHERE
+                continue
+            elif operation == REGION:
+                record = S.regions + (w >> 8)
+                S.pc = pc
+                after = enter(record, S, left)
+                if after != left:
+                    left = after
+                    pc = S.pc
+                    region_left(S, pc)
+                    if pc - page < 4096:
+                        continue
+                    break
+                base = single_step(S, record, pc, left)
                 page = pc ^ NOWHERE
                 continue
             elif operation == LUI:

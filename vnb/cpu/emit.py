@@ -119,6 +119,12 @@ def _host_ticks(b: Value, clock_id: Value, buffer: Value) -> Value:
     return b.add(b.mul(seconds, const(10_000_000)), b.udiv(nanoseconds, const(100)))
 
 
+def _enter(b: Value, record: Value, state: Value, left: Value) -> Value:
+    kind = ir.FunctionType(I64, [I64] * 3)
+    code = b.load(_pointer(b, record, I64))
+    return b.call(_pointer(b, code, kind), [record, state, left])
+
+
 EMIT: dict[str, Emit] = {
     "ld8": _load(I8),
     "ld16": _load(I16),
@@ -173,6 +179,7 @@ EMIT: dict[str, Emit] = {
     "cvtsd": lambda b, x: _double_bits(b, b.fpext(_single(b, x), F64)),
     "i2d": lambda b, x: _double_bits(b, b.sitofp(x, F64)),
     "host_ticks": _host_ticks,
+    "enter": _enter,
 }
 """Word → emitter(builder, *operands)."""
 

@@ -6,17 +6,18 @@ from textwrap import dedent, indent
 
 from vnb.clock import INSTRUCTIONS_PER_TICK
 from vnb.cpu import csr, isa, state
-from vnb.cpu.hart import ExitKind
+from vnb.cpu.hart import TRANSLATE, ExitKind
 from vnb.cpu.isa import COMPRESSED_ROWS, FLOAT_ROWS, ROWS, CompressedRow, Row
 
 ROOM = Path(__file__).parent
 ENGINE = ROOM / "_engine.py"
 SOURCES = (
     "trap", "pmp", "mmu", "fetch", "system", "integer", "float", "float_convert", "float_host",
+    "region",
 )  # fmt: skip
 
-SPECIAL = ("UNDECODED", "INVALID", "PAGE_END", "ACROSS")
-"""Operations of slots that hold no instruction."""
+SPECIAL = ("UNDECODED", "INVALID", "PAGE_END", "ACROSS", "REGION")
+"""Operations of slots that hold no instruction; REGION holds the place of a region's record."""
 
 EXTENSIONS = ("ZERO_EXTEND", "SIGN_EXTEND", "BOX_SINGLE", "NOT_A_LOAD")
 
@@ -160,6 +161,12 @@ def _chain() -> str:
         "ACROSS": (
             f"{SAVE}base = fetch_across(S, pc)\nif base == 0:\n{indent(RESUME, '    ')}    break\n"
             "page = pc ^ NOWHERE\ncontinue\n"
+        ),
+        "REGION": (
+            "record = S.regions + (w >> 8)\nS.pc = pc\nafter = enter(record, S, left)\n"
+            "if after != left:\n    left = after\n    pc = S.pc\n    region_left(S, pc)\n"
+            "    if pc - page < 4096:\n        continue\n    break\n"
+            "base = single_step(S, record, pc, left)\npage = pc ^ NOWHERE\ncontinue\n"
         ),
     }
     bodies = list(special.items())
@@ -400,6 +407,8 @@ def _constants() -> str:
         "NOWHERE": 1 << 63,
         "INSTRUCTIONS_PER_TICK": INSTRUCTIONS_PER_TICK,
         **{f"EXIT_{kind.name}": int(kind) for kind in ExitKind},
+        "EXIT_TRANSLATE": TRANSLATE,
+        "REGION_LIMIT": state.REGION_LIMIT,
         **{name: getattr(state, name) for name in EXTENSIONS},
         **{f"ALIGNED_{size}": ~(0xFFF ^ (size - 1)) for size in (1, 2, 4, 8)},
     }

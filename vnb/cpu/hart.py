@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from enum import IntEnum
 from functools import cache
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from vnb.clock import INSTRUCTIONS_PER_TICK, NANOSECONDS_PER_TICK, ClockName
 from vnb.cpu.csr import NUMBERS
@@ -23,7 +23,11 @@ from vnb.cpu.state import (
 from vnb.errors import UsageError
 from vnb.memory import Memory
 
+if TYPE_CHECKING:
+    from vnb.cpu.jit.translator import Translator
+
 EngineName = Literal["llvm", "numba", "python"]
+TranslatorName = Literal["auto", "off", "eager"]
 LOAD_ACCESS, STORE_ACCESS = 5, 7
 FETCH = 4
 MASK = (1 << 64) - 1
@@ -60,6 +64,8 @@ class ExitKind(IntEnum):
 
 
 _KINDS = tuple(ExitKind)
+TRANSLATE = len(_KINDS) + 1
+"""What the engine says when it leaves for the translator; nobody outside of `run` sees it."""
 
 
 class Access:
@@ -112,7 +118,12 @@ class Hart:
     mmu = "sv57"
 
     def __init__(
-        self, memory: Memory, *, engine: EngineName = "llvm", clock: ClockName = "real"
+        self,
+        memory: Memory,
+        *,
+        engine: EngineName = "llvm",
+        clock: ClockName = "real",
+        jit: TranslatorName = "off",
     ) -> None:
         if clock not in get_args(ClockName):
             allowed = " or ".join(get_args(ClockName))
@@ -134,6 +145,21 @@ class Hart:
         state.hostfma = int(self._host_fma())
         memory.on_code_write = self._forget_code
         self.reset(memory.base)
+        self.translator = self._translator(jit)
+
+    def _translator(self, jit: TranslatorName) -> "Translator | None":
+        """The translator that serves this hart; regions call functions of the LLVM engine."""
+        if jit not in get_args(TranslatorName):
+            allowed = ", ".join(get_args(TranslatorName))
+            raise UsageError(f"jit must be one of {allowed}, not {jit!r}")
+        if jit == "off" or self.engine != "llvm":
+            return None
+        from vnb.cpu.jit.translator import PACES, Translator
+
+        for name in ("region_address", "region_float"):
+            function = self._run.linker.get_function_address(name)  # type: ignore[attr-defined]
+            setattr(self.state, name, function)
+        return Translator(self.state, self.memory, PACES[jit], background=jit == "auto")
 
     def _host_fma(self) -> bool:
         if self.engine == "python":
@@ -169,7 +195,12 @@ class Hart:
         """Retire at most `budget` instructions, exactly; returns why it stopped. Frees the GIL."""
         words = self._words
         words[BUDGET_END] = words[HORIZON] + budget
-        return _KINDS[self._run(self.state.address) - 1]
+        kind = self._run(self.state.address)
+        while kind == TRANSLATE:
+            if self.translator is not None:
+                self.translator.serve()
+            kind = self._run(self.state.address)
+        return _KINDS[kind - 1]
 
     def attend(self) -> None:
         """From any thread: have `run` leave with ATTENTION within a fraction of a millisecond."""

@@ -18,11 +18,14 @@ HANDLER = ir.FunctionType(ir.LiteralStructType([I64] * len(RETURNED)), [I64] * l
 NOINLINE = frozenset(
     {
         "atomic", "csr_instruction", "decode", "encode_float", "event", "fetch", "fetch_across",
-        "float_slow", "float_touch", "fused", "illegal", "load_slow", "store_slow", "system",
-        "translate", "trap",
+        "float_slow", "float_touch", "fused", "illegal", "load_slow", "sample", "single_step",
+        "store_slow", "system", "translate", "trap",
     }
 )  # fmt: skip
 """Slow functions that would only bloat their callers."""
+
+CALLED_BY_REGIONS = frozenset({"region_address", "region_float"})
+"""Functions that translated code calls, by a convention that costs it no register."""
 
 
 class _Body:
@@ -248,15 +251,20 @@ class _Module:
         self.convention = convention
 
 
-def build(source: Engine, convention: str) -> ir.Module:
-    """The engine as an LLVM module; only `run` is visible from outside."""
+def build(source: Engine, convention: str, sparing: str) -> ir.Module:
+    """The engine as an LLVM module; `run` and what regions call are visible from outside.
+
+    Operations call one another by `convention`, regions the engine by `sparing`.
+    """
     engine = _Module(convention)
     for node in source.functions:
         words = source.returns[node.name]
         result = I64 if words == 1 else ir.LiteralStructType([I64] * words)
         kind = ir.FunctionType(result, [I64] * len(node.args.args))
         function = ir.Function(engine.module, kind, node.name)
-        if node.name != "run":
+        if node.name in CALLED_BY_REGIONS:
+            function.calling_convention = sparing
+        elif node.name != "run":
             function.linkage = "internal"
         # the decoder calls those that put a slot together some hundred times
         if node.name in NOINLINE or node.args.args[0].arg == "operation":

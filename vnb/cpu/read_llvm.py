@@ -11,12 +11,12 @@ from vnb.cpu.dialect import engine
 from vnb.cpu.progress import Progress
 
 
-def target_machine() -> llvm.TargetMachine:
-    """This host, with all that its processor offers."""
+def target_machine(level: int = 2) -> llvm.TargetMachine:
+    """This host, with all that its processor offers; `level` is that of code generation."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=level
     )
 
 
@@ -24,6 +24,12 @@ def calling_convention() -> str:
     """How operations call one another: no saved registers, where LLVM has that for the host."""
     known = llvm.get_default_triple().startswith(("x86_64", "aarch64", "arm64"))
     return "preserve_nonecc" if known else "fastcc"
+
+
+def sparing_convention() -> str:
+    """How regions call the engine: every register saved by the callee, where LLVM has that."""
+    known = llvm.get_default_triple().startswith(("x86_64", "aarch64", "arm64"))
+    return "preserve_allcc" if known else "ccc"
 
 
 def has_fma() -> bool:
@@ -37,7 +43,7 @@ def compile_engine() -> bytes:
     with Progress("compiling the engine, once", steps=4) as progress:
         from vnb.cpu.lower_llvm import build
 
-        module = build(engine(), calling_convention())
+        module = build(engine(), calling_convention(), sparing_convention())
         progress.step("reading")
         parsed = llvm.parse_assembly(str(module))
         progress.step("parsing")

@@ -36,6 +36,15 @@ clock_id        the host's monotonic clock, for clock_gettime
 clock_buffer    where clock_gettime puts seconds and nanoseconds
 sbi             1: an ecall from S-mode leaves with SBI instead of trapping
 hostfma         1: the host multiplies and adds with one rounding
+translate       set by any thread to make run() leave for the translator
+samples         host address: pairs of a pc and the host address of its slot
+sample_count    samples taken since the translator looked
+sample_limit    samples after which run() leaves for the translator; 0: none are taken
+stretch_end     the horizon that was planned when the stretch began
+region_refused  1: a region would have run had the stretch been longer
+regions         host address of the records of regions
+region_address  host address of the function, for regions to call
+region_float    host address of the function, for regions to call
 
 ram             host address of RAM
 ram_base        physical address of RAM
@@ -114,6 +123,7 @@ n_code_writes   statistics: stores into decoded pages
 n_float_soft    statistics: float instructions done by soft arithmetic
 n_devices       statistics: device accesses
 n_waits         statistics: WFIs
+n_region_exits  statistics: times that a region came back to the run loop
 """
 
 OFFSETS: dict[str, int] = {
@@ -140,10 +150,19 @@ SUPERPAGES = 3 << SUPERPAGE_BITS
 SLOTS = 2048
 """Decoded instructions of a page, one slot per halfword."""
 SLOT_PAGE_BYTES = (SLOTS + 8) * 8
-"""A decoded page: its slots, a sentinel that ends the page, and a count of stores into it."""
+"""A decoded page: its slots, a sentinel that ends the page, and what source/fetch.py notes of it."""
 DECODED_PAGES = 4096
 """Decoded pages kept: 64 MiB when all are in use; then the pool starts anew."""
 
+REGION_RECORD = 128
+"""Bytes of a region's record: its code, the slot it hides, the decoded pages it expects to run."""
+REGIONS = 8192
+"""Records there are."""
+REGION_PAGES = REGION_RECORD // 8 - 2
+"""Pages that one region may cover."""
+REGION_LIMIT = 1024
+"""Instructions on the longest way through a region without a look at the budget."""
+SAMPLES = 256
 
 ZERO_EXTEND, SIGN_EXTEND, BOX_SINGLE, NOT_A_LOAD = range(4)
 """What becomes of the value that a LOAD waits for."""
@@ -161,6 +180,8 @@ class State:
             "fill_log": FILL_LOG * 8,
             "clock_buffer": 16,
             "superpages": SUPERPAGES,
+            "samples": SAMPLES * 16,
+            "regions": REGIONS * REGION_RECORD,
             "code_writes": (ram_pages + 7) & ~7,
             "decoded": DECODED_PAGES * SLOT_PAGE_BYTES,
         }
@@ -168,6 +189,7 @@ class State:
         address = ctypes.addressof(ctypes.c_char.from_buffer(block))
         words = memoryview(block).cast("Q")
         object.__setattr__(self, "address", address)
+        object.__setattr__(self, "block", words)
         object.__setattr__(self, "words", words[:WORDS])
         object.__setattr__(self, "tlb_words", words[WORDS : WORDS + TLBS * TLB_BYTES // 8])
         place = address + WORDS * 8
@@ -176,6 +198,8 @@ class State:
             place += size
 
     address: int
+    block: memoryview
+    """The words of the array and of all the tables behind it."""
     words: memoryview
     tlb_words: memoryview
 

@@ -288,6 +288,12 @@ def host_ticks(clock_id: int, buffer: int) -> int:
     return time.clock_gettime_ns(clock_id) // 100
 
 
+def enter(record: int, state: int, left: int) -> int:
+    """Run the region whose record begins with the address of its code; the budget that is left."""
+    kind = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 3)
+    return int(kind(ld64(record))(record, state, left))
+
+
 VOID = frozenset(["st8", "st16", "st32", "st64", "memset"])
 """Words that return nothing."""
 

@@ -15,6 +15,7 @@ NOT_FAST = 1 << 23
 SENTINEL = SLOTS * 8
 STORES = SENTINEL + 8
 SOURCE = SENTINEL + 16
+TRANSLATED = SENTINEL + 24
 
 STORES_ALLOWED = 32
 PATIENCE_LIMIT = 24
@@ -39,7 +40,8 @@ def forget_code(S, pa):
     """Before up to eight bytes at pa change: forget what was decoded from them. 0: nothing was.
 
     A page that is written like data loses its decoded page, so that stores run at full speed again;
-    each time it must be written twice as often before that happens.
+    each time it must be written twice as often before that happens. A page of which a region was
+    made loses it at once: a region finds out by the decoded page that is no longer there.
     """
     number = ld32(code_page(S, pa))
     if number == 0:
@@ -49,7 +51,7 @@ def forget_code(S, pa):
     stores = ld64(page + STORES) + 1
     st64(page + STORES, stores)
     patience = S.code_writes + (pa - S.ram_base >> 12)
-    if stores >= STORES_ALLOWED << ld8(patience):
+    if stores >= STORES_ALLOWED << ld8(patience) or ld64(page + TRANSLATED) != 0:
         if ld8(patience) < PATIENCE_LIMIT:
             st8(patience, ld8(patience) + 1)
         st32(code_page(S, pa), 0)
@@ -80,6 +82,7 @@ def new_page(S, pa):
     memset(page, 0, SLOTS * 8)
     st64(page + SENTINEL, PAGE_END)
     st64(page + STORES, 0)
+    st64(page + TRANSLATED, 0)
     st64(page + SOURCE, S.ram + ((pa & ~OFFSET) - S.ram_base))
     # stores must now come to forget_code: no store TLB may still know the page
     tlb = S.tlbs + TLB_BYTES

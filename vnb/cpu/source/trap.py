@@ -192,6 +192,7 @@ def event(S):
         kind = select(idle(S), EXIT_WFI, 0)
     if kind != 0:
         return kind
+    sample_stretch(S)
     now = mtime(S)
     update_timers(S, now)
     number = interrupt_to_take(S)
@@ -201,6 +202,9 @@ def event(S):
     if S.attention != 0:
         S.attention = 0
         return EXIT_ATTENTION
+    if S.translate != 0 or (S.sample_count >= S.sample_limit and S.sample_limit != 0):
+        S.translate = 0
+        return EXIT_TRANSLATE
     instret = S.horizon - S.left
     if instret >= S.budget_end:
         return EXIT_BUDGET
@@ -214,5 +218,6 @@ def event(S):
             if due > now and until < stretch:
                 stretch = until
     S.horizon = instret + stretch
+    S.stretch_end = S.horizon
     S.left = stretch
     return 0

@@ -1,0 +1,279 @@
+"""From decoded slots to the blocks of a region: which instructions, and where they go next."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+
+from vnb.cpu.isa import BY_NAME, ROWS, Row
+from vnb.cpu.state import REGION_PAGES
+
+MOST_INSTRUCTIONS = 300
+FEWEST_INSTRUCTIONS = 4
+DEPTH = 2
+"""Calls within calls that a region follows with their return addresses."""
+LEAF = 60
+"""Instructions that a function may have to be followed into."""
+
+LINKS = (1, 5)
+"""The registers that hold return addresses [unpriv 2.5.1]."""
+
+Place = tuple[int, tuple[int, ...]]
+"""Where the hart is: an offset from the region's first page, and the returns that are pending."""
+
+Slots = Callable[[int], int]
+"""The slot at an offset from the region's first page; 0 where nothing is decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """A decoded slot and its row."""
+
+    at: int
+    slot: int
+    row: Row
+
+    @property
+    def rd(self) -> int:
+        return self.slot >> 8 & 255
+
+    @property
+    def rs1(self) -> int:
+        return self.slot >> 16 & 255
+
+    @property
+    def rs2(self) -> int:
+        return self.slot >> 24 & 255
+
+    @property
+    def length(self) -> int:
+        return self.slot >> 32 & 7
+
+    @property
+    def immediate(self) -> int:
+        value = self.slot >> 40
+        return value - (1 << 24) if value >> 23 else value
+
+    @property
+    def after(self) -> int:
+        return self.at + self.length
+
+    @property
+    def target(self) -> int:
+        """Where a branch or jal goes."""
+        return self.at + self.immediate
+
+    @property
+    def is_return(self) -> bool:
+        return self.row.name == "jalr" and self.rd not in LINKS and self.rs1 in LINKS
+
+
+@dataclass
+class Block:
+    """Instructions that run one after the other, and the places that may follow."""
+
+    place: Place
+    instructions: list[Instruction] = field(default_factory=list)
+    successors: list[Place] = field(default_factory=list)
+
+
+@dataclass
+class Graph:
+    """A region: its blocks by place, the first of them its entry."""
+
+    blocks: dict[Place, Block]
+    returns: tuple[int, ...]
+    """Offsets behind calls that the region does not follow with a pending return."""
+
+    @property
+    def size(self) -> int:
+        return sum(len(block.instructions) for block in self.blocks.values())
+
+    @property
+    def entry(self) -> Place:
+        return next(iter(self.blocks))
+
+    def instructions(self) -> list[Instruction]:
+        return [i for block in self.blocks.values() for i in block.instructions]
+
+
+ENDS = ("if", "jump")
+UNTRANSLATED = ("csr", "system")
+
+
+@cache
+def rows_by_operation() -> dict[int, Row]:
+    """What regions can do, by the operation numbers of slots."""
+    from vnb.cpu.generate import OPERATIONS
+
+    rows = {OPERATIONS[row.constant]: row for row in ROWS}
+    for row in BY_NAME.values():
+        if (twin := f"C_{row.constant}") in OPERATIONS:
+            rows[OPERATIONS[twin]] = row
+    return {number: row for number, row in rows.items() if row.kind not in UNTRANSLATED}
+
+
+class _Growth:
+    """Follows the code from the entry, breadth first, until the region is large enough."""
+
+    def __init__(self, slots: Slots, entry: int, is_entry: Callable[[int], bool]) -> None:
+        self.slots, self.is_entry, self.entry = slots, is_entry, (entry, ())
+        self.rows = rows_by_operation()
+        self.seen: dict[Place, Instruction] = {}
+        self.leaders: dict[Place, None] = {}
+        self.returns: dict[int, None] = {}
+        self.pages = {entry >> 12}
+        self.waiting: deque[Place] = deque([self.entry])
+
+    def instruction(self, at: int) -> Instruction | None:
+        slot = self.slots(at)
+        row = self.rows.get(slot & 255)
+        return Instruction(at, slot, row) if row else None
+
+    def grow(self) -> None:
+        while self.waiting and len(self.seen) < MOST_INSTRUCTIONS:
+            place = self.waiting.popleft()
+            if place in self.leaders:
+                continue
+            if place != self.entry and not place[1] and self.is_entry(place[0]):
+                continue
+            page = place[0] >> 12
+            if page not in self.pages and len(self.pages) == REGION_PAGES:
+                continue
+            if self.instruction(place[0]):
+                self.pages.add(page)
+                self.leaders[place] = None
+                self.walk(place)
+
+    def walk(self, place: Place) -> None:
+        at, pending = place
+        while (at, pending) not in self.seen:
+            instruction = self.instruction(at)
+            if instruction is None or len(self.seen) >= 2 * MOST_INSTRUCTIONS:
+                return
+            self.seen[at, pending] = instruction
+            if instruction.row.kind in ENDS:
+                self.waiting.extend(self.successors(instruction, pending))
+                return
+            if instruction.after >> 12 != at >> 12:
+                self.waiting.append((instruction.after, pending))
+                return
+            at = instruction.after
+        self.leaders[at, pending] = None
+
+    def successors(self, instruction: Instruction, pending: tuple[int, ...]) -> list[Place]:
+        if instruction.row.kind == "if":
+            return [(instruction.target, pending), (instruction.after, pending)]
+        if instruction.row.name == "jal":
+            return self.called(instruction, pending)
+        if instruction.is_return and pending:
+            return [(pending[-1], pending[:-1])]
+        if instruction.rd in LINKS and not pending:
+            self.returns[instruction.after] = None
+            return [(instruction.after, ())]
+        return []
+
+    def called(self, instruction: Instruction, pending: tuple[int, ...]) -> list[Place]:
+        target, after = instruction.target, instruction.after
+        if instruction.rd not in LINKS:
+            return [(target, pending)]
+        if len(pending) < DEPTH and self.is_leaf(target):
+            return [(target, (*pending, after))]
+        if pending:
+            return [(target, ())]
+        self.returns[after] = None
+        return [(target, ()), (after, ())]
+
+    def is_leaf(self, at: int) -> bool:
+        """Whether the function there is short, as far as it ever ran."""
+        seen: set[int] = set()
+        waiting = [at]
+        while waiting:
+            at = waiting.pop()
+            while at not in seen:
+                instruction = self.instruction(at)
+                if instruction is None:
+                    break
+                seen.add(at)
+                if len(seen) > LEAF:
+                    return False
+                if instruction.row.kind == "if":
+                    waiting.append(instruction.target)
+                elif instruction.row.name == "jalr":
+                    break
+                elif instruction.row.name == "jal" and instruction.rd not in LINKS:
+                    at = instruction.target
+                    continue
+                at = instruction.after
+        return bool(seen)
+
+
+def form(slots: Slots, entry: int, is_entry: Callable[[int], bool]) -> Graph | None:
+    """The region that begins at an offset; None if there is too little to translate.
+
+    `is_entry` tells where other regions begin: a region goes over to those instead of copying them.
+    """
+    growth = _Growth(slots, entry, is_entry)
+    growth.grow()
+    if len(growth.seen) < FEWEST_INSTRUCTIONS:
+        return None
+    blocks = {}
+    for place in growth.leaders:
+        block = blocks[place] = Block(place)
+        at, pending = place
+        while (instruction := growth.seen.get((at, pending))) is not None:
+            block.instructions.append(instruction)
+            if instruction.row.kind in ENDS:
+                block.successors = growth.successors(instruction, pending)
+                break
+            at = instruction.after
+            if (at, pending) in growth.leaders or at >> 12 != instruction.at >> 12:
+                break
+        if not block.successors:
+            block.successors = [(at, pending)]
+    return Graph(blocks, tuple(growth.returns))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Where a region looks at its budget, and how much it needs there."""
+
+    needs: dict[Place, int]
+
+
+def budget(graph: Graph) -> Budget:
+    """At the entry and at the heads of loops: the longest way from there to the next look."""
+    heads = {graph.entry}
+    state: dict[Place, bool] = {}  # True while on the way
+    stack = [(graph.entry, iter(_inside(graph, graph.entry)))]
+    state[graph.entry] = True
+    while stack:
+        place, rest = stack[-1]
+        for successor in rest:
+            if successor not in state:
+                state[successor] = True
+                stack.append((successor, iter(_inside(graph, successor))))
+                break
+            if state[successor]:
+                heads.add(successor)
+        else:
+            state[place] = False
+            stack.pop()
+    lengths: dict[Place, int] = {}
+
+    def length(place: Place) -> int:
+        if place not in lengths:
+            following = [length(s) for s in _inside(graph, place) if s not in heads]
+            lengths[place] = len(graph.blocks[place].instructions) + max(following, default=0)
+        return lengths[place]
+
+    return Budget({place: length(place) for place in heads})
+
+
+def _inside(graph: Graph, place: Place) -> list[Place]:
+    block = graph.blocks[place]
+    last = block.instructions[-1]
+    following = list(block.successors)
+    if last.is_return and not place[1]:
+        following += [(at, ()) for at in graph.returns]
+    return [successor for successor in following if successor in graph.blocks]

@@ -1,0 +1,171 @@
+"""One hart's translator: samples of where it is come in, regions of native code go to its slots."""
+
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from time import perf_counter
+
+from vnb.cpu.jit.code import Code, compile_text, link
+from vnb.cpu.jit.graph import Graph, form
+from vnb.cpu.jit.places import TRANSLATED, DecodedPages, Layout, head
+from vnb.cpu.jit.text import Writer
+from vnb.cpu.state import OFFSETS, REGION_RECORD, REGIONS, State
+from vnb.memory import Memory
+
+SAMPLE_COUNT, TRANSLATE = OFFSETS["sample_count"] >> 3, OFFSETS["translate"] >> 3
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How soon something is translated: samples between two looks, samples that make it hot."""
+
+    samples: int
+    hot: int
+    poll: int
+
+
+PACES = {"auto": Pace(samples=16, hot=2, poll=1 << 16), "eager": Pace(samples=1, hot=1, poll=1 << 8)}
+
+
+@dataclass(frozen=True)
+class Region:
+    """A translated region: where it begins, what it was made from, its code."""
+
+    pc: int
+    graph: Graph
+    layout: Layout
+    pages: dict[int, int]
+    """Distance in pages → index in the record."""
+    code: Code
+    seconds: float
+
+    @property
+    def entry(self) -> int:
+        """The offset of its first instruction in its page."""
+        return self.graph.entry[0]
+
+
+@cache
+def _background() -> ThreadPoolExecutor:
+    """The one thread on which regions are compiled, for all harts of the process."""
+    return ThreadPoolExecutor(1, "vnb-translator")
+
+
+def translate(pc: int, layout: Layout, is_entry: Callable[[int], bool]) -> Region | None:
+    """Compile the region that begins at a virtual address; None if there is none worth it."""
+    from vnb.cpu.read_llvm import sparing_convention
+
+    started = perf_counter()
+    graph = form(layout.slot, pc & 0xFFF, is_entry)
+    if graph is None:
+        return None
+    writer = Writer(graph, sparing_convention())
+    code = link(compile_text(writer.write()))
+    return Region(pc, graph, layout, writer.pages, code, perf_counter() - started)
+
+
+class Translator:
+    """Serves one hart, on the hart's thread; only `translate` runs on another."""
+
+    def __init__(self, state: State, memory: Memory, pace: Pace, background: bool) -> None:
+        self.state, self.background, self.pace = state, background, pace
+        self.decoded = DecodedPages(state, memory)
+        self.regions: list[Region] = []
+        self.heat: Counter[int] = Counter()
+        self.pending: Future[Region | None] | None = None
+        self.pending_place = 0
+        self.refused = 0
+        first = (state.regions - state.address) >> 3
+        self._records = state.block[first : first + REGIONS * REGION_RECORD // 8]
+        first = (state.samples - state.address) >> 3
+        self._samples = state.block[first : first + 2 * pace.samples]
+        self._region = self._operation()
+        state.sample_limit = pace.samples
+        state.poll = pace.poll
+
+    @staticmethod
+    def _operation() -> int:
+        from vnb.cpu.generate import OPERATIONS
+
+        return OPERATIONS["REGION"]
+
+    def serve(self) -> None:
+        """The engine left for the translator."""
+        if self.pending is not None and self.pending.done():
+            self._collect()
+        count = self.state.words[SAMPLE_COUNT]
+        samples = self._samples[: 2 * count].tolist()
+        self.state.words[SAMPLE_COUNT] = 0
+        hottest: tuple[int, int, int] | None = None
+        for pc, place in zip(samples[::2], samples[1::2], strict=True):
+            pc, place = self._head(pc, place)
+            self.heat[place] += 1
+            if self.heat[place] >= self.pace.hot:
+                hottest = max(hottest or (0, 0, 0), (self.heat[place], pc, place))
+        if hottest and self.pending is None and len(self.regions) < REGIONS:
+            self._start(*hottest[1:])
+
+    def _head(self, pc: int, place: int) -> tuple[int, int]:
+        number = self.decoded.number(place)
+        offset = pc & 0xFFF
+        start = head(lambda at: self.decoded.word(number, at >> 1), offset)
+        return pc - offset + start, place + (start - offset) * 4
+
+    def _start(self, pc: int, place: int) -> None:
+        layout = Layout(self.decoded, self.decoded.fetch_tlb(), pc)
+        if layout.number(0) != self.decoded.number(place) or self._is_entry(layout, pc & 0xFFF):
+            return
+        self.heat[place] = -1 << 20  # one try is enough, whatever comes of it
+        self.pending_place = place
+        arguments = pc, layout, lambda at: self._is_entry(layout, at)
+        if self.background:
+            self.pending = _background().submit(translate, *arguments)
+            self.pending.add_done_callback(self._ring)
+        elif (region := translate(*arguments)) is not None:
+            self._install(region)
+
+    def _ring(self, _done: object) -> None:
+        self.state.words[TRANSLATE] = 1
+
+    def _is_entry(self, layout: Layout, at: int) -> bool:
+        return layout.slot(at) & 255 == self._region
+
+    def _collect(self) -> None:
+        assert self.pending is not None
+        pending, self.pending = self.pending, None
+        if (error := pending.exception()) is not None:
+            self.state.sample_limit = 0
+            warnings.warn(f"the translator failed and is off: {error!r}", RuntimeWarning, stacklevel=2)
+            return
+        region = pending.result()
+        if region is not None:
+            self._install(region)
+
+    def _install(self, region: Region) -> None:
+        """Have the interpreter enter the region, if its code is still what it was made from."""
+        decoded, layout = self.decoded, region.layout
+        numbers = {delta: layout.number(delta) for delta in region.pages}
+        for number in numbers.values():
+            if number is None or not decoded.is_current(number):
+                self.refused += 1
+                return
+        if any(layout.slot(i.at) != i.slot for i in region.graph.instructions()):
+            self.refused += 1
+            return
+        at = len(self.regions) * REGION_RECORD
+        record = at >> 3
+        entry = region.entry >> 1
+        self._records[record] = region.code.address
+        self._records[record + 1] = layout.slot(region.entry)
+        for delta, index in region.pages.items():
+            number = numbers[delta]
+            assert number is not None
+            self._records[record + 2 + index] = decoded.base(number)
+            decoded.set_word(number, TRANSLATED, 1)
+        first = numbers[0]
+        assert first is not None
+        decoded.set_word(first, entry, self._region | at << 8)
+        self.regions.append(region)

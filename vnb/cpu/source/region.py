@@ -1,0 +1,63 @@
+"""Where translated regions and the engine meet: samples of where the hart is, accesses that miss."""
+
+EXITS_BETWEEN_SAMPLES = 1024
+
+
+def sample(S, pc):
+    """Note for the translator that the hart is at pc, and which slot that is."""
+    count = S.sample_count
+    entry = S.fetch_tlb + (pc >> 8 & TLB_INDEX)
+    if count < S.sample_limit and ld64(entry) == pc & ~OFFSET:
+        st64(S.samples + count * 16, pc)
+        st64(S.samples + count * 16 + 8, ld64(entry + 8) + (pc << 2))
+        S.sample_count = count + 1
+
+
+def sample_stretch(S):
+    """A stretch of instructions is over; where it ended tells what is hot.
+
+    Not if a region had refused to run for want of budget: then it is the region that is hot.
+    """
+    if S.horizon == S.stretch_end and S.region_refused == 0:
+        sample(S, S.pc)
+    S.stretch_end = NEVER
+    S.region_refused = 0
+
+
+def region_left(S, pc):
+    """A region came back to the run loop at pc; if that happens often, pc deserves a region."""
+    S.n_region_exits += 1
+    if (S.n_region_exits & (EXITS_BETWEEN_SAMPLES - 1)) == 0:
+        sample(S, pc)
+
+
+def single_step(S, record, pc, left):
+    """The instruction that a region's slot hides, on the scratch page: what turns pc into its slot.
+
+    For a region that could not do a single block: its budget ran out, or its first access missed.
+    """
+    S.region_refused |= ltu(left, REGION_LIMIT)
+    st64(S.decoded, ld64(record + 8))
+    st64(S.decoded + 8, PAGE_END)
+    st64(S.decoded + 16, PAGE_END)
+    return S.decoded - (pc << 2)
+
+
+def region_address(S, va, size, access):
+    """Host address for an access of a region that missed its TLB.
+
+    0: the region must leave before this instruction, for the interpreter to do it. That is so for
+    faults, devices, accesses over the end of a page, and whenever decoded code is about to change.
+    """
+    if (va & OFFSET) + size > 4096:
+        return 0
+    writes = S.n_code_writes
+    host = host_address(S, select(eq(access, READ), S.load_tlb, S.store_tlb), va, access)
+    if host >> 63 != 0 or S.n_code_writes != writes:
+        return 0
+    return host
+
+
+def region_float(S, w, a, b):
+    """A float instruction that a region's host arithmetic could not do; float_on is 1."""
+    return float_slow(S, w, a, b)
