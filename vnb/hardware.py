@@ -142,7 +142,7 @@ class Hardware:
     def __init__(self, config: Config, backends: Backends, post: Post) -> None:
         self._virtual = config.clock == "virtual"
         self.memory = Memory(config.memory)
-        self.hart = Hart(self.memory, engine=config.engine, clock=config.clock)
+        self.hart = Hart(self.memory, engine=config.engine, clock=config.clock, jit=config.jit)
         self._lines = [Line(backends.terminal, lambda: self.board.uart.listening)]
         self.board = Board(
             self.memory,

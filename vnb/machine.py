@@ -16,7 +16,7 @@ from vnb.bus import Bus
 from vnb.clock import ClockName
 from vnb.config import Console, Engine, Part, Transport, check, in_words
 from vnb.console import ConsoleSession
-from vnb.cpu.hart import Hart
+from vnb.cpu.hart import Hart, TranslatorName
 from vnb.errors import UsageError
 from vnb.hardware import Backends, Hardware
 from vnb.loop import Loop, State
@@ -39,7 +39,9 @@ class Machine:
     command line, `firmware` a firmware image to run instead of the built-in SBI. With
     `clock="virtual"` time is counted in instructions, so that two runs are the same; `seed` is
     where the guest's randomness starts. `engine` is "llvm", "numba", "python" or "auto".
-    `transport` carries the devices that do not say otherwise: "mmio" or "pci".
+    `transport` carries the devices that do not say otherwise: "mmio" or "pci". `jit` says whether
+    guest code that runs often is translated to code of the host: "auto", "off" or, for tests,
+    "eager".
 
     UsageError names the argument that is wrong; HostError says what the host refused. As a
     context manager it starts, and is closed at the end; so is one that nobody refers to.
@@ -57,11 +59,12 @@ class Machine:
         engine: Engine = "auto",
         seed: int | None = None,
         transport: Transport = "mmio",
+        jit: TranslatorName = "off",
     ) -> None:
         if image is None:
             image = images.labos()
         config = check(
-            image, memory, devices, append, board, firmware, clock, engine, seed, transport
+            image, memory, devices, append, board, firmware, clock, engine, seed, transport, jit
         )
         backends = Backends(config)
         bell = Bell()

@@ -11,7 +11,7 @@ from vnb.clock import ClockName
 from vnb.config.console import Console
 from vnb.config.part import Part, Transport
 from vnb.config.words import one_of
-from vnb.cpu.hart import EngineName
+from vnb.cpu.hart import EngineName, TranslatorName
 from vnb.errors import UsageError
 from vnb.images import Image
 from vnb.platform.board import VIRT
@@ -45,6 +45,7 @@ class Config:
     clock: ClockName
     engine: EngineName
     seed: int | None
+    jit: TranslatorName
 
     def carrier(self, part: Part) -> Transport:
         """What carries this device between guest and machine."""
@@ -62,6 +63,7 @@ def check(
     engine: Engine = "auto",
     seed: int | None = None,
     transport: Transport = "mmio",
+    jit: TranslatorName = "off",
 ) -> Config:
     """The arguments of a Machine as a Config; UsageError names the first that is not allowed."""
     if not isinstance(image, Image):
@@ -73,6 +75,7 @@ def check(
     one_of(transport, "transport", get_args(Transport))
     one_of(clock, "clock", get_args(ClockName))
     one_of(engine, "engine", get_args(Engine))
+    one_of(jit, "jit", get_args(TranslatorName))
     if not isinstance(append, str) or "\0" in append:
         raise UsageError(f"append={append!r}: append is a text for the kernel's command line")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
@@ -90,6 +93,7 @@ def check(
         clock=clock,
         engine=FASTEST if engine == "auto" else engine,
         seed=seed,
+        jit=jit,
     )
 
 
