@@ -1,5 +1,6 @@
 """Translated regions against the interpreter: after every slice of a run, all state is the same."""
 
+import threading
 from random import Random
 
 import pytest
@@ -72,3 +73,197 @@ def test_random_programs_end_every_slice_as_interpreted(mix: str, rng: Random) -
         regions += len(harts[1].translator.regions)
         assert harts[1].state.n_region_exits > 0
     assert regions > 4
+
+
+HANDLER = SCRATCH + SCRATCH_SIZE
+TIMER = 1 << 7
+
+
+def test_a_timer_interrupt_lands_on_the_same_instruction(rng: Random) -> None:
+    given = streams.stream(rng, streams.INTEGER, streams.COMPRESSED, 200)
+    code = loop(given)
+    harts = hart("off", given, code), hart("eager", given, code)
+    for one in harts:
+        one.memory.write(HANDLER, program(word("csrrwi", i=NUMBERS["mie"]), word("mret")))
+        one.state.mtvec = HANDLER
+        one.state.mstatus |= 1 << 3
+    for _ in range(30):
+        ticks = rng.randrange(500)
+        for one in harts:
+            one.state.mie = TIMER
+            one.mtimecmp = one.mtime + ticks
+        agree(rng, *harts, slices=1)
+    assert harts[1].state.n_interrupts == harts[0].state.n_interrupts > 5
+
+
+def pair(jit_ram: int = RAM_SIZE) -> tuple[Hart, Hart]:
+    return Hart(Memory(jit_ram), clock="virtual"), Hart(Memory(jit_ram), clock="virtual", jit="eager")
+
+
+def regions(hart: Hart) -> int:
+    assert hart.translator is not None
+    return len(hart.translator.regions)
+
+
+FILL = [word("addi", d=9, a=9, i=1)] * 4
+"""Something to translate."""
+
+
+@pytest.mark.parametrize("fence", [True, False])
+@pytest.mark.parametrize("distance", [0, 2048])
+def test_a_region_never_runs_code_that_was_overwritten(
+    rng: Random, fence: bool, distance: int
+) -> None:
+    """A loop that, every 1000 rounds, stores another instruction over one of its own."""
+    jump = [word("jal", d=0, i=distance)] if distance else []
+    start = CODE + 0x800  # so that what is far lies in the next page
+    other = start + 4 * len(FILL) + distance
+    head = [*FILL, *jump]
+    tail = [
+        word("addi", d=5, a=5, i=1),  # overwritten by what x6 and x7 hold, in turn
+        word("addi", d=10, a=10, i=-1),
+        word("bne", a=10, b=0, i=-4 * len(FILL) - 8 - distance & 0x1FFF),
+        word("sw", a=8, b=6, i=0),
+        word("xor", d=6, a=6, b=7),
+        word("fence.i") if fence else word("addi"),
+        word("addi", d=10, a=0, i=1000),
+        word("jal", d=0, i=-4 * len(FILL) - 28 - distance & 0x1FFFFF),
+    ]
+    harts = pair()
+    one, two = word("addi", d=5, a=5, i=1), word("addi", d=5, a=5, i=5)
+    for hart in harts:
+        hart.memory.write(start, program(*head))
+        hart.memory.write(other, program(*tail))
+        hart.pc = start
+        hart.x[6], hart.x[7], hart.x[8], hart.x[10] = two, one ^ two, other, 1000
+    for _ in range(60):
+        agree(rng, *harts, slices=1)
+    assert regions(harts[1]) > 0 and harts[1].state.n_code_writes > 2
+
+
+def test_code_that_a_device_writes_is_run_as_written(rng: Random) -> None:
+    harts = pair()
+    for step in (1, 2, 3):
+        code = program(*FILL, word("addi", d=5, a=5, i=step), word("jal", d=0, i=-20 & 0x1FFFFF))
+        for hart in harts:
+            hart.memory.write(CODE, code)
+        agree(rng, *harts, slices=20)
+    assert regions(harts[1]) == 3
+
+
+def test_an_access_that_a_device_answers_leaves_before_its_instruction(rng: Random) -> None:
+    """Every tenth round a load goes to a device."""
+    code = program(
+        *FILL,
+        word("ld", d=6, a=5, i=0),
+        word("add", d=7, a=7, b=6),
+        word("addi", d=10, a=10, i=-1),
+        word("bne", a=10, b=0, i=-28 & 0x1FFF),
+        word("ld", d=6, a=8, i=0),
+        word("addi", d=10, a=0, i=10),
+        word("jal", d=0, i=-40 & 0x1FFFFF),
+    )
+    harts = pair()
+    for hart in harts:
+        hart.memory.write(CODE, code)
+        hart.x[5], hart.x[8], hart.x[10] = SCRATCH, 0x1000_0000, 10
+    for answer in range(300):
+        kinds = [hart.run(10_000) for hart in harts]
+        assert kinds == [ExitKind.LOAD, ExitKind.LOAD]
+        assert seen(harts[1]) == seen(harts[0])
+        for hart in harts:
+            hart.complete_load(answer)
+    assert regions(harts[1]) > 0
+
+
+def test_attend_is_heard_while_a_region_loops() -> None:
+    hart = Hart(Memory(RAM_SIZE), jit="auto")
+    hart.memory.write(CODE, program(*FILL, word("jal", d=0, i=-16 & 0x1FFFFF)))
+    assert hart.translator is not None
+    for _ in range(1000):
+        hart.run(1 << 22)
+        if hart.translator.regions:
+            break
+    timer = threading.Timer(0.05, hart.attend)
+    timer.start()
+    assert hart.run(1 << 50) is ExitKind.ATTENTION
+    timer.join()
+
+
+# under paging -------------------------------------------------------------------------------------
+
+TABLES = CODE + 0x4_0000
+SV39, LEAF, VA = 8 << 60, 0xCF, 0x40_0000
+
+
+def map_page(hart: Hart, va: int, pa: int, root: int = TABLES) -> None:
+    """A page in tables that lie at root, root + 4096 and root + 8192, open to S-mode."""
+    for level, table in ((2, root), (1, root + 4096)):
+        entry = (table + 4096) >> 12 << 10 | 1
+        hart.memory.write_u64(table + (va >> 12 + 9 * level & 511) * 8, entry)
+    hart.memory.write_u64(root + 8192 + (va >> 12 & 511) * 8, pa >> 12 << 10 | LEAF)
+
+
+def paged_loop(step: int) -> tuple[bytes, bytes]:
+    """A loop over two pages: the first goes to the second, which counts by `step` and goes back."""
+    first = program(*FILL, word("jal", d=0, i=4096 - 16))
+    return first, program(word("addi", d=5, a=5, i=step), word("jal", d=0, i=-4100 & 0x1FFFFF))
+
+
+def paged_pair() -> tuple[Hart, Hart]:
+    """The loop mapped at VA; another second page lies at CODE + 0x3000."""
+    harts = pair()
+    first, second = paged_loop(1)
+    for hart in harts:
+        hart.memory.write(CODE, first)
+        hart.memory.write(CODE + 0x2000, second)
+        hart.memory.write(CODE + 0x3000, paged_loop(100)[1])
+        hart.reset(VA, mode=1)
+        map_page(hart, VA, CODE)
+        map_page(hart, VA + 4096, CODE + 0x2000)
+        hart.state.satp = SV39 | TABLES >> 12
+        hart.flush()
+    return harts
+
+
+def test_a_region_that_lost_its_second_page_does_not_run_it(rng: Random) -> None:
+    harts = paged_pair()
+    agree(rng, *harts, slices=30)
+    assert regions(harts[1]) > 0
+    assert max(len(r.pages) for r in harts[1].translator.regions) == 2  # type: ignore[union-attr]
+    for place in (0x3000, 0x2000, 0x3000):
+        for hart in harts:
+            map_page(hart, VA + 4096, CODE + place)
+            hart.flush()
+        agree(rng, *harts, slices=10)
+
+
+def test_a_page_that_may_no_longer_be_fetched_faults_where_the_region_enters_it(
+    rng: Random,
+) -> None:
+    harts = paged_pair()
+    agree(rng, *harts, slices=30)
+    for hart in harts:
+        hart.memory.write_u64(TABLES + 8192 + (VA + 4096 >> 12 & 511) * 8, 0)
+        hart.memory.write(CODE + 0x8000, program(word("jal", d=0, i=0)))
+        hart.state.mtvec = CODE + 0x8000
+        hart.flush()
+    agree(rng, *harts, slices=2)
+    assert harts[1].csr("mcause") == 12 and harts[1].csr("mepc") == VA + 4096
+
+
+def test_processes_that_share_code_share_its_region(rng: Random) -> None:
+    """The same pages at another address: the region is entered there too."""
+    harts = paged_pair()
+    agree(rng, *harts, slices=30)
+    made = regions(harts[1])
+    exits = harts[1].state.n_region_exits
+    for hart in harts:
+        for root in (CODE + 0x5_0000,):
+            map_page(hart, 2 * VA, CODE, root)
+            map_page(hart, 2 * VA + 4096, CODE + 0x2000, root)
+            hart.state.satp = SV39 | root >> 12
+        hart.pc = hart.pc + VA
+        hart.flush()
+    agree(rng, *harts, slices=20)
+    assert harts[1].state.n_region_exits > exits and regions(harts[1]) <= made + 1

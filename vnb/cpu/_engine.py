@@ -461,7 +461,8 @@ def event(S):
         kind = select(idle(S), EXIT_WFI, 0)
     if kind != 0:
         return kind
-    sample_stretch(S)
+    instret = S.horizon - S.left
+    sample_if_due(S, instret)
     now = mtime(S)
     update_timers(S, now)
     number = interrupt_to_take(S)
@@ -474,12 +475,11 @@ def event(S):
     if S.translate != 0 or (S.sample_count >= S.sample_limit and S.sample_limit != 0):
         S.translate = 0
         return EXIT_TRANSLATE
-    instret = S.horizon - S.left
     if instret >= S.budget_end:
         return EXIT_BUDGET
     stretch = S.budget_end - instret
-    if stretch > S.poll:
-        stretch = S.poll
+    if stretch > S.sample_at - instret:
+        stretch = S.sample_at - instret
     if S.virtual != 0:
         due = next_timer(S)
         if due < NEVER:
@@ -487,7 +487,6 @@ def event(S):
             if due > now and until < stretch:
                 stretch = until
     S.horizon = instret + stretch
-    S.stretch_end = S.horizon
     S.left = stretch
     return 0
 
@@ -993,6 +992,7 @@ def forget_code(S, pa):
         if ld8(patience) < PATIENCE_LIMIT:
             st8(patience, ld8(patience) + 1)
         st32(code_page(S, pa), 0)
+        close_page(page)
         flush(S)
         return 1
     # an instruction may begin one halfword earlier
@@ -1005,6 +1005,14 @@ def forget_code(S, pa):
         st64(page + first * 8, 0)
         first += 1
     return 1
+
+
+def close_page(page):
+    """Nobody will hear of stores any more: who runs in the page must fetch before it goes on."""
+    end = page + SENTINEL
+    while page < end:
+        st64(page, PAGE_END)
+        page += 8
 
 
 def new_page(S, pa):
@@ -2095,15 +2103,18 @@ def sample(S, pc):
         S.sample_count = count + 1
 
 
-def sample_stretch(S):
-    """A stretch of instructions is over; where it ended tells what is hot.
+def sample_if_due(S, instret):
+    """Every S.poll instructions: where the hart is then tells what is hot.
 
     Not if a region had refused to run for want of budget: then it is the region that is hot.
     """
-    if S.horizon == S.stretch_end and S.region_refused == 0:
+    if S.sample_at - instret - 1 < S.poll:
+        return 0
+    S.sample_at = instret + S.poll
+    if S.region_refused == 0:
         sample(S, S.pc)
-    S.stretch_end = NEVER
     S.region_refused = 0
+    return 1
 
 
 def region_left(S, pc):

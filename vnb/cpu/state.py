@@ -40,7 +40,7 @@ translate       set by any thread to make run() leave for the translator
 samples         host address: pairs of a pc and the host address of its slot
 sample_count    samples taken since the translator looked
 sample_limit    samples after which run() leaves for the translator; 0: none are taken
-stretch_end     the horizon that was planned when the stretch began
+sample_at       instret when the next sample is due, and the latest for the next event
 region_refused  1: a region would have run had the stretch been longer
 regions         host address of the records of regions
 region_address  host address of the function, for regions to call

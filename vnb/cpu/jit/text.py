@@ -7,6 +7,8 @@ out stores the registers that the region may have changed; the way out of an ins
 engine has to do leaves everything as it was before that instruction.
 """
 
+from collections.abc import Callable
+
 from vnb.cpu.jit.access import Accesses
 from vnb.cpu.jit.graph import ENDS, Block, Graph, Instruction, Place, budget
 from vnb.cpu.jit.meaning import Template, guard, has_meaning, meaning, ordinary
@@ -298,9 +300,11 @@ class Writer(Accesses):
 
     # the whole --------------------------------------------------------------------------------
 
-    def write(self) -> str:
+    def write(self, breathe: Callable[[], None] = lambda: None) -> str:
+        """The whole function; `breathe` is called now and then, for others to take the GIL."""
         for block in self.graph.blocks.values():
             self.block(block)
+            breathe()
         body = self.lines + self.cold
         self.lines = []
         self.prologue()

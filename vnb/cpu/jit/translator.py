@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from time import perf_counter
+from time import perf_counter, sleep
 
 from vnb.cpu.jit.code import Code, compile_text, link
 from vnb.cpu.jit.graph import Graph, form
@@ -48,6 +48,11 @@ class Region:
         return self.graph.entry[0]
 
 
+def breathe() -> None:
+    """A thread that waits for the GIL waits for 5 ms where nobody lets go of it; harts cannot."""
+    sleep(1e-6)
+
+
 @cache
 def _background() -> ThreadPoolExecutor:
     """The one thread on which regions are compiled, for all harts of the process."""
@@ -63,7 +68,7 @@ def translate(pc: int, layout: Layout, is_entry: Callable[[int], bool]) -> Regio
     if graph is None:
         return None
     writer = Writer(graph, sparing_convention())
-    code = link(compile_text(writer.write()))
+    code = link(compile_text(writer.write(breathe)))
     return Region(pc, graph, layout, writer.pages, code, perf_counter() - started)
 
 

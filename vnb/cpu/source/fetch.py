@@ -55,6 +55,7 @@ def forget_code(S, pa):
         if ld8(patience) < PATIENCE_LIMIT:
             st8(patience, ld8(patience) + 1)
         st32(code_page(S, pa), 0)
+        close_page(page)
         flush(S)
         return 1
     # an instruction may begin one halfword earlier
@@ -67,6 +68,14 @@ def forget_code(S, pa):
         st64(page + first * 8, 0)
         first += 1
     return 1
+
+
+def close_page(page):
+    """Nobody will hear of stores any more: who runs in the page must fetch before it goes on."""
+    end = page + SENTINEL
+    while page < end:
+        st64(page, PAGE_END)
+        page += 8
 
 
 def new_page(S, pa):

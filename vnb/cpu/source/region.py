@@ -13,15 +13,18 @@ def sample(S, pc):
         S.sample_count = count + 1
 
 
-def sample_stretch(S):
-    """A stretch of instructions is over; where it ended tells what is hot.
+def sample_if_due(S, instret):
+    """Every S.poll instructions: where the hart is then tells what is hot.
 
     Not if a region had refused to run for want of budget: then it is the region that is hot.
     """
-    if S.horizon == S.stretch_end and S.region_refused == 0:
+    if S.sample_at - instret - 1 < S.poll:
+        return 0
+    S.sample_at = instret + S.poll
+    if S.region_refused == 0:
         sample(S, S.pc)
-    S.stretch_end = NEVER
     S.region_refused = 0
+    return 1
 
 
 def region_left(S, pc):

@@ -192,7 +192,8 @@ def event(S):
         kind = select(idle(S), EXIT_WFI, 0)
     if kind != 0:
         return kind
-    sample_stretch(S)
+    instret = S.horizon - S.left
+    sample_if_due(S, instret)
     now = mtime(S)
     update_timers(S, now)
     number = interrupt_to_take(S)
@@ -205,12 +206,11 @@ def event(S):
     if S.translate != 0 or (S.sample_count >= S.sample_limit and S.sample_limit != 0):
         S.translate = 0
         return EXIT_TRANSLATE
-    instret = S.horizon - S.left
     if instret >= S.budget_end:
         return EXIT_BUDGET
     stretch = S.budget_end - instret
-    if stretch > S.poll:
-        stretch = S.poll
+    if stretch > S.sample_at - instret:
+        stretch = S.sample_at - instret
     if S.virtual != 0:
         due = next_timer(S)
         if due < NEVER:
@@ -218,6 +218,5 @@ def event(S):
             if due > now and until < stretch:
                 stretch = until
     S.horizon = instret + stretch
-    S.stretch_end = S.horizon
     S.left = stretch
     return 0
