@@ -24,6 +24,7 @@ EXIT_SBI = 0x5
 EXIT_WFI = 0x6
 EXIT_TRANSLATE = 0x7
 REGION_LIMIT = 0x400
+REGION_COUNT = 0x78
 ZERO_EXTEND = 0x0
 SIGN_EXTEND = 0x1
 BOX_SINGLE = 0x2
@@ -2117,8 +2118,10 @@ def sample_if_due(S, instret):
     return 1
 
 
-def region_left(S, pc):
+def region_left(S, record, pc, count):
     """A region came back to the run loop at pc; if that happens often, pc deserves a region."""
+    place = record + REGION_COUNT
+    st64(place, ld64(place) + count)
     S.n_region_exits += 1
     if (S.n_region_exits & (EXITS_BETWEEN_SAMPLES - 1)) == 0:
         sample(S, pc)
@@ -3289,9 +3292,9 @@ def run(S):
                 S.pc = pc
                 after = enter(record, S, left)
                 if after != left:
-                    left = after
                     pc = S.pc
-                    region_left(S, pc)
+                    region_left(S, record, pc, left - after)
+                    left = after
                     if pc - page < 4096:
                         continue
                     break

@@ -164,7 +164,8 @@ def _chain() -> str:
         ),
         "REGION": (
             "record = S.regions + (w >> 8)\nS.pc = pc\nafter = enter(record, S, left)\n"
-            "if after != left:\n    left = after\n    pc = S.pc\n    region_left(S, pc)\n"
+            "if after != left:\n    pc = S.pc\n    region_left(S, record, pc, left - after)\n"
+            "    left = after\n"
             "    if pc - page < 4096:\n        continue\n    break\n"
             "base = single_step(S, record, pc, left)\npage = pc ^ NOWHERE\ncontinue\n"
         ),
@@ -409,6 +410,7 @@ def _constants() -> str:
         **{f"EXIT_{kind.name}": int(kind) for kind in ExitKind},
         "EXIT_TRANSLATE": TRANSLATE,
         "REGION_LIMIT": state.REGION_LIMIT,
+        "REGION_COUNT": state.REGION_COUNT,
         **{name: getattr(state, name) for name in EXTENSIONS},
         **{f"ALIGNED_{size}": ~(0xFFF ^ (size - 1)) for size in (1, 2, 4, 8)},
     }

@@ -49,6 +49,23 @@ def get(name: str) -> bytes | None:
     return content if hashlib.sha256(content).digest() == digest else None
 
 
+def trim(prefix: str, most: int) -> None:
+    """Of what was put under names with this prefix, keep the newest `most` bytes."""
+    found = []
+    for place in folder().glob(f"{prefix}*"):
+        try:
+            status = place.stat()
+        except OSError:  # another process was first
+            continue
+        found.append((status.st_mtime_ns, status.st_size, place))
+    total = sum(size for _, size, _ in found)
+    for _, size, place in sorted(found):
+        if total <= most:
+            return
+        place.unlink(missing_ok=True)
+        total -= size
+
+
 def put(name: str, content: bytes) -> bytes:
     """Keep `content` for later processes, whole or not at all; a full disk is no error here."""
     place = folder() / name

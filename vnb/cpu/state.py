@@ -155,10 +155,13 @@ DECODED_PAGES = 4096
 """Decoded pages kept: 64 MiB when all are in use; then the pool starts anew."""
 
 REGION_RECORD = 128
-"""Bytes of a region's record: its code, the slot it hides, the decoded pages it expects to run."""
+"""Bytes of a region's record: its code, the slot it hides, the decoded pages it expects; its count.
+"""
+REGION_COUNT = REGION_RECORD - 8
+"""Where a record counts the instructions that its region retired."""
 REGIONS = 8192
 """Records there are."""
-REGION_PAGES = REGION_RECORD // 8 - 2
+REGION_PAGES = REGION_RECORD // 8 - 3
 """Pages that one region may cover."""
 REGION_LIMIT = 1024
 """Instructions on the longest way through a region without a look at the budget."""

@@ -83,6 +83,15 @@ class Layout:
             self.numbers[delta] = number
         return self.numbers[delta]
 
+    def code(self, at: int, length: int) -> bytes:
+        """The bytes at an offset, in RAM."""
+        number = self.number(at >> 12)
+        if number is None:
+            return bytes(length)
+        memory = self.decoded.memory
+        place = self.decoded.word(number, SOURCE) - self.decoded.state.ram + memory.base
+        return memory.read(place + (at & 0xFFF), length)
+
     def slot(self, at: int) -> int:
         number = self.number(at >> 12)
         return 0 if number is None else self.decoded.word(number, (at & 0xFFF) >> 1)

@@ -2,17 +2,13 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from time import perf_counter, sleep
 
-from vnb.cpu.jit.code import Code, compile_text, link
-from vnb.cpu.jit.graph import Graph, form
 from vnb.cpu.jit.places import TRANSLATED, DecodedPages, Layout, head
-from vnb.cpu.jit.text import Writer
-from vnb.cpu.state import OFFSETS, REGION_RECORD, REGIONS, State
+from vnb.cpu.jit.region import Region, translate
+from vnb.cpu.state import OFFSETS, REGION_COUNT, REGION_RECORD, REGIONS, State
 from vnb.memory import Memory
 
 SAMPLE_COUNT, TRANSLATE = OFFSETS["sample_count"] >> 3, OFFSETS["translate"] >> 3
@@ -30,46 +26,10 @@ class Pace:
 PACES = {"auto": Pace(samples=16, hot=2, poll=1 << 16), "eager": Pace(samples=1, hot=1, poll=1 << 8)}
 
 
-@dataclass(frozen=True)
-class Region:
-    """A translated region: where it begins, what it was made from, its code."""
-
-    pc: int
-    graph: Graph
-    layout: Layout
-    pages: dict[int, int]
-    """Distance in pages → index in the record."""
-    code: Code
-    seconds: float
-
-    @property
-    def entry(self) -> int:
-        """The offset of its first instruction in its page."""
-        return self.graph.entry[0]
-
-
-def breathe() -> None:
-    """A thread that waits for the GIL waits for 5 ms where nobody lets go of it; harts cannot."""
-    sleep(1e-6)
-
-
 @cache
 def _background() -> ThreadPoolExecutor:
     """The one thread on which regions are compiled, for all harts of the process."""
     return ThreadPoolExecutor(1, "vnb-translator")
-
-
-def translate(pc: int, layout: Layout, is_entry: Callable[[int], bool]) -> Region | None:
-    """Compile the region that begins at a virtual address; None if there is none worth it."""
-    from vnb.cpu.read_llvm import sparing_convention
-
-    started = perf_counter()
-    graph = form(layout.slot, pc & 0xFFF, is_entry)
-    if graph is None:
-        return None
-    writer = Writer(graph, sparing_convention())
-    code = link(compile_text(writer.write(breathe)))
-    return Region(pc, graph, layout, writer.pages, code, perf_counter() - started)
 
 
 class Translator:
@@ -83,6 +43,7 @@ class Translator:
         self.pending: Future[Region | None] | None = None
         self.pending_place = 0
         self.refused = 0
+        self._heads: dict[int, int] = {}
         first = (state.regions - state.address) >> 3
         self._records = state.block[first : first + REGIONS * REGION_RECORD // 8]
         first = (state.samples - state.address) >> 3
@@ -114,9 +75,12 @@ class Translator:
             self._start(*hottest[1:])
 
     def _head(self, pc: int, place: int) -> tuple[int, int]:
-        number = self.decoded.number(place)
+        """Where the region is to begin that runs what was sampled, and the place of its slot."""
         offset = pc & 0xFFF
-        start = head(lambda at: self.decoded.word(number, at >> 1), offset)
+        if place not in self._heads:
+            number = self.decoded.number(place)
+            self._heads[place] = head(lambda at: self.decoded.word(number, at >> 1), offset)
+        start = self._heads[place]
         return pc - offset + start, place + (start - offset) * 4
 
     def _start(self, pc: int, place: int) -> None:
@@ -174,3 +138,59 @@ class Translator:
         assert first is not None
         decoded.set_word(first, entry, self._region | at << 8)
         self.regions.append(region)
+
+    # what notebooks look at ---------------------------------------------------------------------
+
+    def retired(self, number: int) -> int:
+        """Instructions that a region retired."""
+        return self._records[(number * REGION_RECORD + REGION_COUNT) >> 3]
+
+    def report(self) -> "Report":
+        """What was translated so far, and what came of it."""
+        counts = [self.retired(number) for number in range(len(self.regions))]
+        return Report(
+            regions=tuple(self.regions),
+            retired=tuple(counts),
+            total=self.state.horizon - self.state.left,
+            refused=self.refused,
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a translator did: its regions, and how many instructions each of them retired."""
+
+    regions: tuple[Region, ...]
+    retired: tuple[int, ...]
+    total: int
+    """Instructions that the hart retired, in regions or not."""
+    refused: int
+    """Regions whose code had changed before they were ready."""
+
+    @property
+    def bytes(self) -> int:
+        """Of native code."""
+        return sum(region.code.size for region in self.regions)
+
+    @property
+    def seconds(self) -> float:
+        """Spent on translating, most of it on another thread."""
+        return sum(region.seconds for region in self.regions)
+
+    @property
+    def share(self) -> float:
+        """Of the hart's instructions, those that regions retired."""
+        return sum(self.retired) / self.total if self.total else 0.0
+
+    def hottest(self, count: int = 5) -> list[Region]:
+        """The regions that retired most."""
+        order = sorted(range(len(self.regions)), key=lambda k: -self.retired[k])
+        return [self.regions[k] for k in order[:count]]
+
+    def __repr__(self) -> str:
+        cached = sum(region.cached for region in self.regions)
+        return (
+            f"{len(self.regions)} regions ({cached} from the cache), {self.bytes >> 10} KiB, "
+            f"{self.seconds:.2f} s to translate; they retired {self.share:.0%} of "
+            f"{self.total:,} instructions"
+        )

@@ -27,8 +27,10 @@ def sample_if_due(S, instret):
     return 1
 
 
-def region_left(S, pc):
+def region_left(S, record, pc, count):
     """A region came back to the run loop at pc; if that happens often, pc deserves a region."""
+    place = record + REGION_COUNT
+    st64(place, ld64(place) + count)
     S.n_region_exits += 1
     if (S.n_region_exits & (EXITS_BETWEEN_SAMPLES - 1)) == 0:
         sample(S, pc)

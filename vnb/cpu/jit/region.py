@@ -1,0 +1,82 @@
+"""One region: how it is made, and what a person may see of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter, sleep
+
+from vnb.cpu.disassemble import disassemble
+from vnb.cpu.jit.code import Code, assembly_of, link, native
+from vnb.cpu.jit.graph import Graph, form
+from vnb.cpu.jit.places import Layout
+from vnb.cpu.jit.text import Writer
+from vnb.cpu.read_llvm import sparing_convention
+
+
+@dataclass(frozen=True)
+class Region:
+    """A translated region: where it begins, what it was made from, its code."""
+
+    pc: int
+    """The virtual address where it began when it was made."""
+    graph: Graph
+    layout: Layout
+    pages: dict[int, int]
+    """Distance in pages → index in the record."""
+    code: Code
+    seconds: float
+    cached: bool
+    guest: tuple[tuple[int, bytes], ...]
+    """Address and bytes of every instruction, in the order of addresses."""
+
+    @property
+    def entry(self) -> int:
+        """The offset of its first instruction in its page."""
+        return self.graph.entry[0]
+
+    def listing(self) -> str:
+        """The guest's instructions."""
+        lines = []
+        for address, raw in self.guest:
+            _, _, text = next(iter(disassemble(raw, address)))
+            lines.append(f"{address:#x}  {raw[::-1].hex():>8}  {text}")
+        return "\n".join(lines)
+
+    def ir(self) -> str:
+        """The LLVM text that it was compiled from."""
+        return Writer(self.graph, sparing_convention()).write()
+
+    def assembly(self) -> str:
+        """The host's instructions."""
+        return assembly_of(self.ir())
+
+    def __repr__(self) -> str:
+        return (
+            f"<region at {self.pc:#x}: {self.graph.size} instructions on "
+            f"{len(self.pages)} pages, {self.code.size} bytes of host code>"
+        )
+
+
+def breathe() -> None:
+    """A thread that waits for the GIL waits for 5 ms where nobody lets go of it; harts cannot."""
+    sleep(1e-6)
+
+
+def translate(pc: int, layout: Layout, is_entry: Callable[[int], bool]) -> Region | None:
+    """Compile the region that begins at a virtual address; None if there is none worth it."""
+    started = perf_counter()
+    graph = form(layout.slot, pc & 0xFFF, is_entry)
+    if graph is None:
+        return None
+    writer = Writer(graph, sparing_convention())
+    content, cached = native(writer.write(breathe))
+    guest = {i.at: layout.code(i.at, i.length) for i in graph.instructions()}
+    return Region(
+        pc=pc,
+        graph=graph,
+        layout=layout,
+        pages=writer.pages,
+        code=link(content),
+        seconds=perf_counter() - started,
+        cached=cached,
+        guest=tuple((layout.origin + at, raw) for at, raw in sorted(guest.items())),
+    )
