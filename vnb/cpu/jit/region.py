@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import perf_counter, sleep
 
 from vnb.cpu.disassemble import disassemble
-from vnb.cpu.jit.code import Code, assembly_of, link, native
+from vnb.cpu.jit.code import Code, Linker, assembly_of
 from vnb.cpu.jit.graph import Graph, form
 from vnb.cpu.jit.places import Layout
 from vnb.cpu.jit.text import Writer
@@ -24,7 +24,6 @@ class Region:
     """Distance in pages → index in the record."""
     code: Code
     seconds: float
-    cached: bool
     guest: tuple[tuple[int, bytes], ...]
     """Address and bytes of every instruction, in the order of addresses."""
 
@@ -61,22 +60,23 @@ def breathe() -> None:
     sleep(1e-6)
 
 
-def translate(pc: int, layout: Layout, is_entry: Callable[[int], bool]) -> Region | None:
+def translate(
+    pc: int, layout: Layout, is_entry: Callable[[int], bool], linker: Linker
+) -> Region | None:
     """Compile the region that begins at a virtual address; None if there is none worth it."""
     started = perf_counter()
     graph = form(layout.slot, pc & 0xFFF, is_entry)
     if graph is None:
         return None
     writer = Writer(graph, sparing_convention())
-    content, cached = native(writer.write(breathe))
+    code = linker.load(writer.write(breathe))
     guest = {i.at: layout.code(i.at, i.length) for i in graph.instructions()}
     return Region(
         pc=pc,
         graph=graph,
         layout=layout,
         pages=writer.pages,
-        code=link(content),
+        code=code,
         seconds=perf_counter() - started,
-        cached=cached,
         guest=tuple((layout.origin + at, raw) for at, raw in sorted(guest.items())),
     )

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
+from vnb.cpu.jit.code import Linker
 from vnb.cpu.jit.places import TRANSLATED, DecodedPages, Layout, head
 from vnb.cpu.jit.region import Region, translate
 from vnb.cpu.state import OFFSETS, REGION_COUNT, REGION_RECORD, REGIONS, State
@@ -43,6 +44,7 @@ class Translator:
         self.pending: Future[Region | None] | None = None
         self.pending_place = 0
         self.refused = 0
+        self._linker: Linker | None = None
         self._heads: dict[int, int] = {}
         first = (state.regions - state.address) >> 3
         self._records = state.block[first : first + REGIONS * REGION_RECORD // 8]
@@ -89,7 +91,8 @@ class Translator:
             return
         self.heat[place] = -1 << 20  # one try is enough, whatever comes of it
         self.pending_place = place
-        arguments = pc, layout, lambda at: self._is_entry(layout, at)
+        self._linker = self._linker or Linker()
+        arguments = pc, layout, lambda at: self._is_entry(layout, at), self._linker
         if self.background:
             self.pending = _background().submit(translate, *arguments)
             self.pending.add_done_callback(self._ring)
@@ -188,7 +191,7 @@ class Report:
         return [self.regions[k] for k in order[:count]]
 
     def __repr__(self) -> str:
-        cached = sum(region.cached for region in self.regions)
+        cached = sum(region.code.cached for region in self.regions)
         return (
             f"{len(self.regions)} regions ({cached} from the cache), {self.bytes >> 10} KiB, "
             f"{self.seconds:.2f} s to translate; they retired {self.share:.0%} of "
