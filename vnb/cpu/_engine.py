@@ -13,7 +13,7 @@ SUPERPAGE_BITS = 0xc
 SUPERPAGES = 0x3000
 SLOTS = 0x800
 SLOT_PAGE_BYTES = 0x4040
-PMPADDR0 = 0x588
+PMPADDR0 = 0x598
 NOWHERE = 0x8000000000000000
 INSTRUCTIONS_PER_TICK = 0x20
 EXIT_BUDGET = 0x1
@@ -620,6 +620,7 @@ EMPTY = ~0
 FAULT = 1 << 63
 UPPER_HALF = 0x955  # keeps a kernel's superpages, which begin at 0, from those of programs
 
+MXCSR = 0x1F80  # x86: round to nearest, trap never, no exception noted
 BOX = 0xFFFFFFFF00000000  # a single fills the upper half of its register with ones [unpriv 21.2]
 
 
@@ -643,6 +644,8 @@ def choose_float(S):
     S.float_on = on
     S.float_fast = on & eq(S.frm, 0) & S.fflags
     S.fma_fast = S.float_fast & S.hostfma
+    f = S.fflags
+    S.mxcsr = MXCSR | f >> 4 | (f & 8) >> 1 | (f & 4) << 1 | (f & 2) << 3 | (f & 1) << 5
 
 
 def data_mode(S):
@@ -2152,6 +2155,13 @@ def region_address(S, va, size, access):
     if host >> 63 != 0 or S.n_code_writes != writes:
         return 0
     return host
+
+
+def region_flags(S, m):
+    """Exceptions that x86 noted in its control register while a region ran: fflags gets them."""
+    S.fflags |= (m & 1) << 4 | (m & 4) << 1 | (m & 8) >> 1 | (m & 16) >> 3 | (m & 32) >> 5
+    choose_float(S)
+    return 0
 
 
 def region_float(S, w, a, b):

@@ -24,7 +24,7 @@ NOINLINE = frozenset(
 )  # fmt: skip
 """Slow functions that would only bloat their callers."""
 
-CALLED_BY_REGIONS = frozenset({"region_address", "region_float"})
+CALLED_BY_REGIONS = frozenset({"region_address", "region_flags", "region_float"})
 """Functions that translated code calls, by a convention that costs it no register."""
 
 

@@ -45,6 +45,7 @@ region_refused  1: a region would have run had the stretch been longer
 regions         host address of the records of regions
 region_address  host address of the function, for regions to call
 region_float    host address of the function, for regions to call
+region_flags    host address of the function, for regions to call
 
 ram             host address of RAM
 ram_base        physical address of RAM
@@ -93,6 +94,7 @@ frm             CSR
 float_on        1: FS is dirty and frm names a rounding mode: nothing to keep book of
 float_fast      1: float_on, frm is RNE and NX is set, so rounding raises nothing new
 fma_fast        1: float_fast and hostfma
+mxcsr           fflags as x86 notes exceptions, for regions to begin with
 reservation     host address that LR reserved, or 0
 pmp_free        bit per mode: PMP allows that mode everything
 pmpcfg0         CSR: entries 0–7

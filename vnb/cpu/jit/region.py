@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from time import perf_counter, sleep
+
+import llvmlite.binding as llvm
 
 from vnb.cpu.disassemble import disassemble
 from vnb.cpu.jit.code import Code, Linker, assembly_of
 from vnb.cpu.jit.graph import Graph, form
 from vnb.cpu.jit.places import Layout
-from vnb.cpu.jit.text import Writer
-from vnb.cpu.read_llvm import sparing_convention
+from vnb.cpu.jit.text import Host, Writer
+from vnb.cpu.read_llvm import has_fma, sparing_convention
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Region:
 
     def ir(self) -> str:
         """The LLVM text that it was compiled from."""
-        return Writer(self.graph, sparing_convention()).write()
+        return Writer(self.graph, host()).write()
 
     def assembly(self) -> str:
         """The host's instructions."""
@@ -53,6 +56,12 @@ class Region:
             f"<region at {self.pc:#x}: {self.graph.size} instructions on "
             f"{len(self.pages)} pages, {self.code.size} bytes of host code>"
         )
+
+
+@cache
+def host() -> Host:
+    """The processor that this process runs on."""
+    return Host(sparing_convention(), llvm.get_default_triple().startswith("x86_64"), has_fma())
 
 
 def breathe() -> None:
@@ -68,7 +77,7 @@ def translate(
     graph = form(layout.slot, pc & 0xFFF, is_entry)
     if graph is None:
         return None
-    writer = Writer(graph, sparing_convention())
+    writer = Writer(graph, host())
     code = linker.load(writer.write(breathe))
     guest = {i.at: layout.code(i.at, i.length) for i in graph.instructions()}
     return Region(

@@ -8,23 +8,43 @@ engine has to do leaves everything as it was before that instruction.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from vnb.cpu.jit.access import Accesses
 from vnb.cpu.jit.graph import ENDS, Block, Graph, Instruction, Place, budget
 from vnb.cpu.jit.meaning import Template, guard, has_meaning, meaning, ordinary
+from vnb.cpu.jit.strict import DECLARES, strict
 from vnb.cpu.state import F0, OFFSETS, SINK, TLB_ENTRIES
 
 LIKELY = "!prof !0"
 METADATA = '!0 = !{!"branch_weights", i32 2000, i32 1}\n'
 RETURNS_COMPARED = 6
 NOT_FAST = 1 << 63
+X86_EXCEPTIONS = 0x3D
+"""Bits of MXCSR: all but the one for subnormal operands."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a region must know of the processor that it is for."""
+
+    sparing: str
+    """The calling convention of the engine's functions."""
+    x86: bool
+    fma: bool
+
+
+def _computes(i: Instruction) -> bool:
+    """Whether an instruction is one that the host's float arithmetic can do."""
+    return i.row.kind in ("float", "fma") and has_meaning(i.row) and "when 1" not in i.row.meaning
 
 
 class Writer(Accesses):
     """Writes the function of one region, block by block; `cold` collects what rarely runs."""
 
-    def __init__(self, graph: Graph, sparing: str) -> None:
-        self.graph, self.sparing = graph, sparing
+    def __init__(self, graph: Graph, host: Host) -> None:
+        self.graph, self.host_is, self.sparing = graph, host, host.sparing
+        self.strict = host.x86 and any(_computes(i) for i in graph.instructions())
         self.lines: list[str] = []
         self.cold: list[str] = []
         self.declares: set[str] = set()
@@ -104,6 +124,8 @@ class Writer(Accesses):
     def fill(self, template: Template, values: dict[str, str]) -> str:
         """Write out a template; the name of its result."""
         text, result = template.fill(self.new("m"), values)
+        if self.strict:
+            text = strict(text)
         self.declares |= template.declares
         if text:
             self.emit(text.rstrip("\n"))
@@ -258,7 +280,8 @@ class Writer(Accesses):
             self.set_register(i.rd, self.fill(meaning(i.row), values))
             return
         done = self.new("f")
-        if has_meaning(i.row) and (condition or i.slot < NOT_FAST):
+        possible = self.host_is.fma or i.row.kind != "fma"
+        if has_meaning(i.row) and possible and (condition or i.slot < NOT_FAST):
             slow = self.new("s")
             self.set_register(i.rd, self.host_float(i, values, slow))
             self.emit(f"br label %{done}")
@@ -270,15 +293,29 @@ class Writer(Accesses):
 
     def host_float(self, i: Instruction, values: dict[str, str], slow: str) -> str:
         """The result on the host; goes to `slow` where that may be wrong."""
+        if "when ordd" in i.row.meaning and self.strict:
+            return self.fill(meaning(i.row), values)
         if " when " in i.row.meaning:
             self.demand(self.fill(guard(i.row), values), slow)
             return self.fill(meaning(i.row), values)
+        if self.strict:
+            return self.strict_float(i, values, slow)
         flag = "fma_fast" if i.row.kind == "fma" else "float_fast"
         if flag not in self.flags:
             self.flags[flag] = self.value(f"icmp ne i64 {self.word(flag)}, 0")
         self.demand(self.flags[flag], slow)
         result = self.fill(meaning(i.row), values)
         self.demand(self.fill(ordinary(), {"result": result}), slow)
+        return result
+
+    def strict_float(self, i: Instruction, values: dict[str, str], slow: str) -> str:
+        """Any result but a NaN is right, and the host notes the exceptions."""
+        if i.immediate >> 8 & 7 and "frm" not in self.flags:
+            self.flags["frm"] = self.value(f"icmp eq i64 {self.word('frm')}, 0")
+        if i.immediate >> 8 & 7:
+            self.demand(self.flags["frm"], slow)
+        result = self.fill(meaning(i.row), values)
+        self.demand(self.value(f"fcmp ord double {result}, {result}"), slow)
         return result
 
     def soft_float(self, i: Instruction, values: dict[str, str]) -> None:
@@ -292,8 +329,12 @@ class Writer(Accesses):
         if "c" in values:
             place = self.state(F0 + (i.immediate & 31))
             self.emit(f"store double {values['c']}, ptr {place}")
+        if self.strict:
+            self.emit("call void @llvm.x86.sse.stmxcsr(ptr %mxcsr) #0")
         function = self.word("region_float", "ptr")
         self.value(f"call {self.sparing} i64 {function}(i64 %state, i64 {i.slot}, {', '.join(words)})")
+        if self.strict:  # the engine's own arithmetic is no business of the guest's flags
+            self.emit("call void @llvm.x86.sse.ldmxcsr(ptr %mxcsr) #0")
         if i.rd != SINK:
             value = self.value(f"load {self.kind(i.rd)}, ptr {self.state(i.rd)}")
             self.set_register(i.rd, value)
@@ -310,11 +351,12 @@ class Writer(Accesses):
         self.prologue()
         self.lines += body
         self.epilogue()
-        declares = "\n".join(sorted(self.declares))
+        declares = "\n".join(sorted(self.declares | (DECLARES if self.strict else set())))
         return f"{declares}\n" + "\n".join(self.lines) + "\n" + METADATA
 
     def prologue(self) -> None:
-        self.emit("define i64 @region(ptr %record, ptr noalias %S, i64 %budget) {")
+        attribute = " #0" if self.strict else ""
+        self.emit(f"define i64 @region(ptr %record, ptr noalias %S, i64 %budget){attribute} {{")
         self.emit("entry:\n%left = alloca i64\n%next = alloca i64\n%state = ptrtoint ptr %S to i64")
         pc = self.word("pc")
         self.emit(f"%origin = sub i64 {pc}, {self.graph.entry[0]}")
@@ -327,8 +369,25 @@ class Writer(Accesses):
             self.emit(f"%r{register} = alloca {kind}")
             value = self.value(f"load {kind}, ptr {self.state(register)}")
             self.emit(f"store {kind} {value}, ptr %r{register}")
-        entry = self.labels[self.graph.entry]
-        self.emit(f"br label %{entry}")
+        if self.strict:
+            self.emit("%mxcsr = alloca i64")
+            self.emit(f"store i64 {self.word('mxcsr')}, ptr %mxcsr")
+            self.emit("call void @llvm.x86.sse.ldmxcsr(ptr %mxcsr) #0")
+        self.emit(f"br label %{self.labels[self.graph.entry]}")
+
+    def hand_flags_over(self) -> None:
+        """Tell the engine of exceptions that it does not know of."""
+        self.emit("store i64 0, ptr %mxcsr\ncall void @llvm.x86.sse.stmxcsr(ptr %mxcsr) #0")
+        found = self.value("load i64, ptr %mxcsr")
+        changed = self.value(f"xor i64 {found}, {self.word('mxcsr')}")
+        changed = self.value(f"and i64 {changed}, {X86_EXCEPTIONS}")
+        known = self.value(f"icmp eq i64 {changed}, 0")
+        self.emit(f"br i1 {known}, label %handed, label %news, {LIKELY}")
+        self.label("news")
+        function = self.word("region_flags", "ptr")
+        self.value(f"call {self.sparing} i64 {function}(i64 %state, i64 {found})")
+        self.emit("br label %handed")
+        self.label("handed")
 
     def epilogue(self) -> None:
         self.label("leave")
@@ -336,6 +395,8 @@ class Writer(Accesses):
             kind = self.kind(register)
             value = self.value(f"load {kind}, ptr %r{register}")
             self.emit(f"store {kind} {value}, ptr {self.state(register)}")
+        if self.strict:
+            self.hand_flags_over()
         pc = self.value("load i64, ptr %next")
         place = self.value(f"getelementptr i8, ptr %S, i64 {OFFSETS['pc']}")
         self.emit(f"store i64 {pc}, ptr {place}")

@@ -22,6 +22,7 @@ EMPTY = ~0
 FAULT = 1 << 63
 UPPER_HALF = 0x955  # keeps a kernel's superpages, which begin at 0, from those of programs
 
+MXCSR = 0x1F80  # x86: round to nearest, trap never, no exception noted
 BOX = 0xFFFFFFFF00000000  # a single fills the upper half of its register with ones [unpriv 21.2]
 
 
@@ -45,6 +46,8 @@ def choose_float(S):
     S.float_on = on
     S.float_fast = on & eq(S.frm, 0) & S.fflags
     S.fma_fast = S.float_fast & S.hostfma
+    f = S.fflags
+    S.mxcsr = MXCSR | f >> 4 | (f & 8) >> 1 | (f & 4) << 1 | (f & 2) << 3 | (f & 1) << 5
 
 
 def data_mode(S):

@@ -63,6 +63,13 @@ def region_address(S, va, size, access):
     return host
 
 
+def region_flags(S, m):
+    """Exceptions that x86 noted in its control register while a region ran: fflags gets them."""
+    S.fflags |= (m & 1) << 4 | (m & 4) << 1 | (m & 8) >> 1 | (m & 16) >> 3 | (m & 32) >> 5
+    choose_float(S)
+    return 0
+
+
 def region_float(S, w, a, b):
     """A float instruction that a region's host arithmetic could not do; float_on is 1."""
     return float_slow(S, w, a, b)
