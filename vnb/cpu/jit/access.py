@@ -1,6 +1,8 @@
 """The memory accesses of a region: through the soft TLB, by the engine where that misses."""
 
-from vnb.cpu.jit.graph import Instruction
+from dataclasses import dataclass
+
+from vnb.cpu.jit.graph import Block, Instruction
 from vnb.cpu.jit.meaning import Template, meaning
 from vnb.cpu.state import OFFSETS, SINK, TLB_ENTRIES
 
@@ -16,11 +18,46 @@ def width(row_rest: str) -> tuple[int, str]:
     return WIDTHS[digits], {"s": "sext", "f": "box"}.get(letter, "zext")
 
 
+@dataclass(frozen=True)
+class Group:
+    """Loads, or stores, of a block by the same value of a register: one look at the TLB will do."""
+
+    number: int
+    first: int
+    """The lowest offset from the register."""
+    last: int
+    """The offset of the highest byte."""
+
+
+MOST_APART = 1024
+
+
+def groups(block: Block) -> dict[Instruction, Group]:
+    """The group of every access that has company."""
+    versions: dict[int, int] = {}
+    found: dict[tuple[int, int, bool], list[Instruction]] = {}
+    for i in block.instructions:
+        if i.row.kind in ("load", "fload", "store", "fstore"):
+            key = i.rs1, versions.get(i.rs1, 0), i.row.kind.endswith("store")
+            found.setdefault(key, []).append(i)
+        if "d" in i.row.bits.lower():
+            versions[i.rd] = versions.get(i.rd, 0) + 1
+    told: dict[Instruction, Group] = {}
+    for number, members in enumerate(found.values()):
+        first = min(i.immediate for i in members)
+        last = max(i.immediate + width(i.row.rest)[0] - 1 for i in members)
+        if len(members) > 1 and last - first < MOST_APART:
+            told |= dict.fromkeys(members, Group(number, first, last))
+    return told
+
+
 class Accesses:
     """Loads, stores and atomics; what they write with comes from `text.Writer`."""
 
     sparing: str
-    count: int
+    groups: dict[Instruction, Group]
+    shared: dict[Group, tuple[str, str]]
+    """What the look at the TLB gave, by group."""
 
     def emit(self, line: str) -> None: ...
     def label(self, name: str) -> None: ...
@@ -35,38 +72,69 @@ class Accesses:
     def fill(self, template: Template, values: dict[str, str]) -> str: ...
 
     def host(self, i: Instruction, va: str, size: int, access: int, aligned: bool = False) -> str:
-        """A pointer to where `va` lies on the host; leaves before the instruction if it cannot."""
+        """The address of `va` on the host; leaves before the instruction if there is none."""
+        group = self.groups.get(i)
+        if group is None:
+            hit, fast = self.look_up(va, size, access)
+        else:
+            if group not in self.shared:
+                self.shared[group] = self.look_up_all(group, self.register(i.rs1), access)
+            hit, data = self.shared[group]
+            fast = (va, data)
+        known, miss, found, same = (self.new(hint) for hint in "kmhg")
+        self.emit(f"br i1 {hit}, label %{same}, label %{miss}, !prof !0")
+        self.label(miss)
+        slow = self.miss(i, va, size, access, aligned)
+        self.emit(f"br label %{found}")
+        self.label(found)
+        self.emit(f"br label %{known}")
+        self.label(same)
+        address = self.value(f"add i64 {fast[0]}, {self.data(fast[1])}")
+        self.emit(f"br label %{known}")
+        self.label(known)
+        return self.value(f"phi i64 [ {slow}, %{found} ], [ {address}, %{same} ]")
+
+    def entry(self, va: str, access: int) -> tuple[str, str]:
+        """Where the TLB would know an address, and the page that it knows there."""
         tlb = "%store_tlb" if access == WRITE else "%load_tlb"
-        hit, miss, found, known = (self.new(hint) for hint in "hmhg")
         shifted = self.value(f"lshr i64 {va}, 8")
         index = self.value(f"and i64 {shifted}, {(TLB_ENTRIES - 1) << 4}")
         entry = self.value(f"getelementptr i8, ptr {tlb}, i64 {index}")
-        tag = self.value(f"load i64, ptr {entry}")
+        return entry, self.value(f"load i64, ptr {entry}")
+
+    def data(self, entry: str) -> str:
+        """What an entry adds to an address."""
+        place = self.value(f"getelementptr i8, ptr {entry}, i64 8")
+        return self.value(f"load i64, ptr {place}")
+
+    def look_up(self, va: str, size: int, access: int) -> tuple[str, tuple[str, str]]:
+        """Whether the TLB knows an aligned address; the address and the entry."""
+        entry, tag = self.entry(va, access)
         wanted = self.value(f"and i64 {va}, {~(0xFFF ^ (size - 1))}")
-        same = self.value(f"icmp eq i64 {tag}, {wanted}")
-        self.emit(f"br i1 {same}, label %{hit}, label %{miss}, !prof !0")
-        self.label(miss)
+        return self.value(f"icmp eq i64 {tag}, {wanted}"), (va, entry)
+
+    def look_up_all(self, group: Group, base: str, access: int) -> tuple[str, str]:
+        """Whether the TLB knows the page that all accesses of a group lie in; and the entry."""
+        first = self.value(f"add i64 {base}, {group.first}")
+        last = self.value(f"add i64 {base}, {group.last}")
+        entry, tag = self.entry(first, access)
+        one = self.value(f"icmp eq i64 {tag}, {self.value(f'and i64 {first}, -4096')}")
+        other = self.value(f"icmp eq i64 {tag}, {self.value(f'and i64 {last}, -4096')}")
+        return self.value(f"and i1 {one}, {other}"), entry
+
+    def miss(self, i: Instruction, va: str, size: int, access: int, aligned: bool) -> str:
+        """The address on the host as the engine finds it."""
         out = self.way_out(i)
         if aligned:
             low = self.value(f"and i64 {va}, {size - 1}")
-            even = self.value(f"icmp eq i64 {low}, 0")
-            self.demand(even, out)
+            self.demand(self.value(f"icmp eq i64 {low}, 0"), out)
         function = self.word("region_address", "ptr")
         slow = self.value(
             f"call {self.sparing} i64 {function}"
             f"(i64 %state, i64 {va}, i64 {size}, i64 {access})"
         )
-        fine = self.value(f"icmp ne i64 {slow}, 0")
-        self.emit(f"br i1 {fine}, label %{found}, label %{out}, !prof !0")
-        self.label(found)
-        self.emit(f"br label %{known}")
-        self.label(hit)
-        data = self.value(f"getelementptr i8, ptr {entry}, i64 8")
-        data = self.value(f"load i64, ptr {data}")
-        fast = self.value(f"add i64 {va}, {data}")
-        self.emit(f"br label %{known}")
-        self.label(known)
-        return self.value(f"phi i64 [ {slow}, %{found} ], [ {fast}, %{hit} ]")
+        self.demand(self.value(f"icmp ne i64 {slow}, 0"), out)
+        return slow
 
     def read_memory(self, host: str, size: int, extension: str) -> str:
         place = self.value(f"inttoptr i64 {host} to ptr")

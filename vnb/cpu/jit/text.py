@@ -10,7 +10,7 @@ engine has to do leaves everything as it was before that instruction.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vnb.cpu.jit.access import Accesses
+from vnb.cpu.jit.access import Accesses, Group, groups
 from vnb.cpu.jit.graph import ENDS, Block, Graph, Instruction, Place, budget
 from vnb.cpu.jit.meaning import Template, guard, has_meaning, meaning, ordinary
 from vnb.cpu.jit.strict import DECLARES, strict
@@ -60,6 +60,8 @@ class Writer(Accesses):
         self.after = ""
         self.flags: dict[str, str] = {}
         self.float_seen = False
+        self.groups: dict[Instruction, Group] = {}
+        self.shared: dict[Group, tuple[str, str]] = {}
 
     # names ------------------------------------------------------------------------------------
 
@@ -202,6 +204,7 @@ class Writer(Accesses):
         self.emit(f"store i64 {self.after}, ptr %left")
         self.flags = {}
         self.float_seen = False
+        self.groups, self.shared = groups(block), {}
         for i in block.instructions:
             if i.row.kind in ENDS:
                 self.end(i, block)
