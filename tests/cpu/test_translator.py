@@ -22,7 +22,18 @@ MIXES = {
     "float": ([*streams.INTEGER, *FLOAT_ROWS], streams.COMPRESSED),
 }
 FLOAT_ON = 3 << 13
-COMPARED = ("pc", "mode", "mstatus", "fflags", "frm", "mcause", "mepc", "mtval", "mip", "reservation")
+COMPARED = (
+    "pc",
+    "mode",
+    "mstatus",
+    "fflags",
+    "frm",
+    "mcause",
+    "mepc",
+    "mtval",
+    "mip",
+    "reservation",
+)
 
 
 def loop(given: Stream) -> bytes:
@@ -63,16 +74,16 @@ def agree(random: Random, interpreted: Hart, translated: Hart, slices: int) -> N
 @pytest.mark.parametrize("mix", MIXES)
 def test_random_programs_end_every_slice_as_interpreted(mix: str, rng: Random) -> None:
     rows, compressed = MIXES[mix]
-    regions = 0
-    for _ in range(4):
+    regions = exits = 0
+    for _ in range(3):
         given = streams.stream(rng, rows, compressed, 250)
         code = loop(given)
         harts = hart("off", given, code), hart("eager", given, code)
         agree(rng, *harts, slices=40)
         assert harts[1].translator is not None
         regions += len(harts[1].translator.regions)
-        assert harts[1].state.n_region_exits > 0
-    assert regions > 4
+        exits += harts[1].state.n_region_exits
+    assert regions > 2 and exits > 0
 
 
 HANDLER = SCRATCH + SCRATCH_SIZE
@@ -97,7 +108,9 @@ def test_a_timer_interrupt_lands_on_the_same_instruction(rng: Random) -> None:
 
 
 def pair(jit_ram: int = RAM_SIZE) -> tuple[Hart, Hart]:
-    return Hart(Memory(jit_ram), clock="virtual"), Hart(Memory(jit_ram), clock="virtual", jit="eager")
+    return Hart(Memory(jit_ram), clock="virtual"), Hart(
+        Memory(jit_ram), clock="virtual", jit="eager"
+    )
 
 
 def regions(hart: Hart) -> int:

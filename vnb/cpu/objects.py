@@ -8,8 +8,8 @@ from pathlib import Path
 
 ROOM = Path(__file__).parent
 MADE_FROM = (
-    "_engine.py", "dialect.py", "emit.py", "jit/code.py", "lower_llvm.py", "numba_words.py", "read_llvm.py",
-    "state.py", "words.py",
+    "_engine.py", "dialect.py", "emit.py", "jit/code.py", "lower_llvm.py", "numba_words.py",
+    "read_llvm.py", "state.py", "words.py",
 )  # fmt: skip
 """The sources that decide what the object code is."""
 

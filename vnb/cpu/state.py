@@ -152,7 +152,7 @@ SUPERPAGES = 3 << SUPERPAGE_BITS
 SLOTS = 2048
 """Decoded instructions of a page, one slot per halfword."""
 SLOT_PAGE_BYTES = (SLOTS + 8) * 8
-"""A decoded page: its slots, a sentinel that ends the page, and what source/fetch.py notes of it."""
+"""A decoded page: its slots, a sentinel that ends it, and what source/fetch.py notes of it."""
 DECODED_PAGES = 4096
 """Decoded pages kept: 64 MiB when all are in use; then the pool starts anew."""
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from vnb.cpu.jit.graph import Block, Instruction
-from vnb.cpu.jit.meaning import Template, meaning
+from vnb.cpu.jit.lines import LIKELY, Lines
+from vnb.cpu.jit.meaning import meaning
 from vnb.cpu.state import OFFSETS, SINK, TLB_ENTRIES
 
 READ, WRITE = 1, 2
@@ -51,25 +52,13 @@ def groups(block: Block) -> dict[Instruction, Group]:
     return told
 
 
-class Accesses:
-    """Loads, stores and atomics; what they write with comes from `text.Writer`."""
+class Accesses(Lines):
+    """Loads, stores and atomics."""
 
-    sparing: str
     groups: dict[Instruction, Group]
+    """Of the block."""
     shared: dict[Group, tuple[str, str]]
     """What the look at the TLB gave, by group."""
-
-    def emit(self, line: str) -> None: ...
-    def label(self, name: str) -> None: ...
-    def new(self, hint: str = "t") -> str: ...
-    def value(self, expression: str) -> str: ...
-    def need_float(self, i: Instruction) -> None: ...
-    def demand(self, condition: str, otherwise: str) -> None: ...
-    def word(self, name: str, kind: str = "i64") -> str: ...
-    def register(self, register: int) -> str: ...
-    def set_register(self, register: int, value: str) -> None: ...
-    def way_out(self, i: Instruction) -> str: ...
-    def fill(self, template: Template, values: dict[str, str]) -> str: ...
 
     def host(self, i: Instruction, va: str, size: int, access: int, aligned: bool = False) -> str:
         """The address of `va` on the host; leaves before the instruction if there is none."""
@@ -82,7 +71,7 @@ class Accesses:
             hit, data = self.shared[group]
             fast = (va, data)
         known, miss, found, same = (self.new(hint) for hint in "kmhg")
-        self.emit(f"br i1 {hit}, label %{same}, label %{miss}, !prof !0")
+        self.emit(f"br i1 {hit}, label %{same}, label %{miss}, {LIKELY}")
         self.label(miss)
         slow = self.miss(i, va, size, access, aligned)
         self.emit(f"br label %{found}")
@@ -130,8 +119,7 @@ class Accesses:
             self.demand(self.value(f"icmp eq i64 {low}, 0"), out)
         function = self.word("region_address", "ptr")
         slow = self.value(
-            f"call {self.sparing} i64 {function}"
-            f"(i64 %state, i64 {va}, i64 {size}, i64 {access})"
+            f"call {self.on.sparing} i64 {function}(i64 %state, i64 {va}, i64 {size}, i64 {access})"
         )
         self.demand(self.value(f"icmp ne i64 {slow}, 0"), out)
         return slow

@@ -64,7 +64,9 @@ class DecodedPages:
         entry = (va >> 12) % TLB_ENTRIES * 2
         if tlb[entry] != va & ~0xFFF & MASK:
             return None
-        number, rest = divmod((tlb[entry + 1] + (va & ~0xFFF) * 4 & MASK) - self.address, SLOT_PAGE_BYTES)
+        number, rest = divmod(
+            (tlb[entry + 1] + (va & ~0xFFF) * 4 & MASK) - self.address, SLOT_PAGE_BYTES
+        )
         return number if rest == 0 and 0 < number < self.state.decoded_count else None
 
 

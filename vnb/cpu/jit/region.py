@@ -10,8 +10,9 @@ import llvmlite.binding as llvm
 from vnb.cpu.disassemble import disassemble
 from vnb.cpu.jit.code import Code, Linker, assembly_of
 from vnb.cpu.jit.graph import Graph, form
+from vnb.cpu.jit.lines import Host
 from vnb.cpu.jit.places import Layout
-from vnb.cpu.jit.text import Host, Writer
+from vnb.cpu.jit.text import Writer
 from vnb.cpu.read_llvm import has_fma, sparing_convention
 
 

@@ -24,7 +24,10 @@ class Pace:
     poll: int
 
 
-PACES = {"auto": Pace(samples=16, hot=2, poll=1 << 16), "eager": Pace(samples=1, hot=1, poll=1 << 8)}
+PACES = {
+    "auto": Pace(samples=16, hot=2, poll=1 << 16),
+    "eager": Pace(samples=1, hot=1, poll=1 << 8),
+}
 
 
 @cache
@@ -110,7 +113,9 @@ class Translator:
         pending, self.pending = self.pending, None
         if (error := pending.exception()) is not None:
             self.state.sample_limit = 0
-            warnings.warn(f"the translator failed and is off: {error!r}", RuntimeWarning, stacklevel=2)
+            warnings.warn(
+                f"the translator failed and is off: {error!r}", RuntimeWarning, stacklevel=2
+            )
             return
         region = pending.result()
         if region is not None:

@@ -1,4 +1,4 @@
-"""Where translated regions and the engine meet: samples of where the hart is, accesses that miss."""
+"""Where translated regions meet the engine: samples of where the hart is, accesses that miss."""
 
 EXITS_BETWEEN_SAMPLES = 1024
 

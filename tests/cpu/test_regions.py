@@ -1,0 +1,140 @@
+"""What regions are made of, where their code is kept, and what becomes of failures."""
+
+from pathlib import Path
+
+import llvmlite.binding as llvm
+import pytest
+from assemble import program, word
+
+from vnb.cpu import objects
+from vnb.cpu.hart import Hart
+from vnb.cpu.isa import ROWS
+from vnb.cpu.jit import translator
+from vnb.cpu.jit.graph import UNTRANSLATED, budget
+from vnb.cpu.jit.lines import Host
+from vnb.cpu.jit.meaning import has_meaning, meaning
+from vnb.cpu.jit.text import Writer
+from vnb.errors import UsageError
+from vnb.memory import Memory
+
+RAM = 0x8000_0000
+LOOP = program(
+    word("addi", d=5, a=5, i=1),
+    word("sd", a=7, b=5, i=0),
+    word("ld", a=7, d=6, i=0),
+    word("fadd.d", d=3, a=1, b=2, m=7),
+    word("div", d=8, a=6, b=5),
+    word("bne", a=5, b=0, i=-20 & 0x1FFF),
+)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The engine comes from where it is; regions go to a place of their own."""
+    Hart(Memory(1 << 16))
+    monkeypatch.setenv("VNB_CACHE_DIR", str(tmp_path))
+    return tmp_path / "compiled"
+
+
+def looping(jit: str = "eager") -> Hart:
+    hart = Hart(Memory(1 << 16), jit=jit, clock="virtual")  # type: ignore[arg-type]
+    hart.memory.write(RAM, LOOP)
+    hart.x[7] = RAM + 0x1000
+    hart.state.mstatus |= 3 << 13
+    return hart
+
+
+def made(hart: Hart) -> translator.Report:
+    assert hart.translator is not None
+    return hart.translator.report()
+
+
+def test_every_row_that_a_region_may_hold_says_what_it_computes() -> None:
+    for row in ROWS:
+        if has_meaning(row):
+            assert meaning(row).result
+        else:
+            assert row.kind in (*UNTRANSLATED, "load", "store", "fload", "fstore", "lr", "sc") or (
+                row.meaning == "float"
+            )
+
+
+def test_a_region_is_an_address_a_listing_and_code_of_the_host() -> None:
+    hart = looping()
+    hart.run(100_000)
+    report = made(hart)
+    region = report.hottest(1)[0]
+    assert region.pc == RAM
+    assert "fadd.d" in region.listing() and "define i64 @region" in region.ir()
+    assert "ret" in region.assembly()
+    assert report.share > 0.9 and report.bytes > 0
+    assert "1 regions" in repr(report) and "6 instructions" in repr(region)
+
+
+def test_the_budget_is_looked_at_where_a_loop_begins() -> None:
+    hart = looping()
+    hart.run(100_000)
+    graph = made(hart).regions[0].graph
+    assert list(budget(graph).needs.values()) == [6]
+
+
+def test_a_second_hart_takes_its_regions_from_the_cache(cache: Path) -> None:
+    first, second = looping(), looping()
+    for hart in (first, second):
+        hart.run(100_000)
+    assert [region.code.cached for region in made(first).regions] == [False]
+    assert [region.code.cached for region in made(second).regions] == [True]
+    assert list(first.x) == list(second.x)
+
+
+def test_a_damaged_region_in_the_cache_is_made_anew(cache: Path) -> None:
+    looping().run(100_000)
+    (place,) = cache.glob("region-*")
+    place.write_bytes(place.read_bytes()[:-1])
+    hart = looping()
+    hart.run(100_000)
+    assert [region.code.cached for region in made(hart).regions] == [False]
+
+
+def test_the_cache_of_regions_keeps_the_newest(cache: Path) -> None:
+    for number in range(5):
+        objects.put(f"region-{number}", bytes(1000))
+    objects.put("engine", bytes(1000))
+    objects.trim("region-", 3000)
+    assert len(list(cache.glob("region-*"))) == 2
+    assert (cache / "engine").exists()
+
+
+def test_a_translator_that_fails_leaves_the_guest_to_the_interpreter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError("no room for code")
+
+    monkeypatch.setattr(translator, "translate", broken)
+    hart = looping("auto")
+    with pytest.warns(RuntimeWarning, match="no room for code"):
+        while hart.state.sample_limit:
+            hart.run(1 << 24)
+    assert made(hart).regions == ()
+    hart.run(1 << 20)
+
+
+def test_regions_are_asked_for_by_one_of_three_words() -> None:
+    with pytest.raises(UsageError, match="jit must be one of auto, off, eager, not 'fast'"):
+        Hart(Memory(1 << 16), jit="fast")  # type: ignore[arg-type]
+    assert Hart(Memory(1 << 16), engine="python", jit="auto").translator is None
+
+
+@pytest.mark.parametrize("triple", ["aarch64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"])
+def test_a_region_can_be_generated_for_every_kind_of_host(triple: str) -> None:
+    hart = looping()
+    hart.run(100_000)
+    graph = made(hart).regions[0].graph
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    machine = llvm.Target.from_triple(triple).create_target_machine(opt=1)
+    text = Writer(graph, Host("preserve_allcc", triple.startswith("x86"), fma=True)).write()
+    module = llvm.parse_assembly(text)
+    module.verify()
+    assert len(machine.emit_object(module)) > 500

@@ -1,0 +1,152 @@
+"""What a region's text is written with: lines, names, guest registers and ways out."""
+
+from dataclasses import dataclass
+
+from vnb.cpu.jit.graph import Instruction
+from vnb.cpu.jit.meaning import Template
+from vnb.cpu.jit.strict import strict
+from vnb.cpu.state import F0, OFFSETS, SINK
+
+LIKELY = "!prof !0"
+METADATA = '!0 = !{!"branch_weights", i32 2000, i32 1}\n'
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a region must know of the processor that it is for."""
+
+    sparing: str
+    """The calling convention of the engine's functions."""
+    x86: bool
+    fma: bool
+
+
+class Lines:
+    """A function under construction; `cold` collects what rarely runs.
+
+    Within a block, `left` is the budget that it began with and `done` counts instructions before
+    the one being written. A register is read from its variable once in a block.
+    """
+
+    def __init__(self, host: Host, strict: bool) -> None:
+        self.on, self.strict = host, strict
+        self.lines: list[str] = []
+        self.cold: list[str] = []
+        self.declares: set[str] = set()
+        self.count = 0
+        self.used: dict[int, None] = {}
+        self.changed: dict[int, None] = {}
+        self.begin_block()
+
+    def begin_block(self) -> None:
+        """Forget what held in the block before."""
+        self.read: dict[int, str] = {}
+        self.flags: dict[str, str] = {}
+        self.left = self.after = ""
+        self.done = 0
+        self.float_seen = False
+
+    # names ------------------------------------------------------------------------------------
+
+    def new(self, hint: str = "t") -> str:
+        self.count += 1
+        return f"{hint}{self.count}"
+
+    def emit(self, line: str) -> None:
+        self.lines.append(line)
+
+    def value(self, expression: str) -> str:
+        name = "%" + self.new()
+        self.lines.append(f"{name} = {expression}")
+        return name
+
+    def word(self, name: str, kind: str = "i64") -> str:
+        """Load a word of machine state."""
+        place = self.value(f"getelementptr i8, ptr %S, i64 {OFFSETS[name]}")
+        return self.value(f"load {kind}, ptr {place}")
+
+    def label(self, name: str) -> None:
+        self.lines.append(f"{name}:")
+
+    # registers --------------------------------------------------------------------------------
+
+    def kind(self, register: int) -> str:
+        return "double" if register >= F0 else "i64"
+
+    def register(self, register: int) -> str:
+        """The value of a register."""
+        if register == 0:
+            return "0"
+        if register not in self.read:
+            self.used[register] = None
+            self.read[register] = self.value(f"load {self.kind(register)}, ptr %r{register}")
+        return self.read[register]
+
+    def set_register(self, register: int, value: str) -> None:
+        if register == SINK:
+            return
+        self.used[register] = self.changed[register] = None
+        self.read[register] = value
+        self.emit(f"store {self.kind(register)} {value}, ptr %r{register}")
+
+    def state(self, register: int) -> str:
+        """Where machine state keeps a register."""
+        return self.value(f"getelementptr i8, ptr %S, i64 {8 * register}")
+
+    def operands(self, i: Instruction) -> dict[str, str]:
+        bits = i.row.bits
+        values = {"i": str(i.immediate)}
+        if "a" in bits.lower():
+            values["a"] = self.register(i.rs1)
+        if "b" in bits.lower():
+            values["b"] = self.register(i.rs2)
+        if "C" in bits:
+            values["c"] = self.register(F0 + (i.immediate & 31))
+        if "pc" in i.row.meaning:
+            values["pc"] = self.address(i.at)
+        return values
+
+    def fill(self, template: Template, values: dict[str, str]) -> str:
+        """Write out a template; the name of its result."""
+        text, result = template.fill(self.new("m"), values)
+        if self.strict:
+            text = strict(text)
+        self.declares |= template.declares
+        if text:
+            self.emit(text.rstrip("\n"))
+        return result
+
+    # ways out ---------------------------------------------------------------------------------
+
+    def address(self, at: int) -> str:
+        return self.value(f"add i64 %origin, {at}")
+
+    def leave(self, pc: str, left: str) -> None:
+        """Leave for the run loop from here."""
+        self.emit(f"store i64 {pc}, ptr %next")
+        self.emit(f"store i64 {left}, ptr %left")
+        self.emit("br label %leave")
+
+    def way_out(self, i: Instruction) -> str:
+        """The label of cold code that leaves before an instruction."""
+        label = self.new("x")
+        done = self.done
+        lines, self.lines = self.lines, []
+        self.label(label)
+        left = self.value(f"sub i64 {self.left}, {done}")
+        self.leave(self.address(i.at), left)
+        self.cold += self.lines
+        self.lines = lines
+        return label
+
+    def demand(self, condition: str, otherwise: str) -> None:
+        """Go on only if a condition holds."""
+        label = self.new("g")
+        self.emit(f"br i1 {condition}, label %{label}, label %{otherwise}, {LIKELY}")
+        self.label(label)
+
+    def need_float(self, i: Instruction) -> None:
+        """Once a block: FS is dirty and frm legal, or the engine sees to it."""
+        if not self.float_seen:
+            self.float_seen = True
+            self.demand(self.value(f"icmp ne i64 {self.word('float_on')}, 0"), self.way_out(i))
