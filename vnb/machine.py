@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from os import PathLike
 from types import MappingProxyType, TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from vnb import images
 from vnb.agent import SESSION, Agent, Result
@@ -24,6 +24,9 @@ from vnb.memory import Memory
 from vnb.panel import Panel
 from vnb.tally import Tally
 from vnb.waiting import Bell
+
+if TYPE_CHECKING:
+    from vnb.cpu.jit.translator import Report
 
 T = TypeVar("T")
 
@@ -221,6 +224,12 @@ class Machine:
     def hart(self) -> Hart:
         """The processor: `hart.pc`, `hart.x[10]`, `hart.csr("satp")`; pause for a still picture."""
         return self._loop.hardware.hart
+
+    @property
+    def jit(self) -> "Report | None":
+        """What the translator did so far: its regions, hottest first; None if it is off."""
+        translator = self.hart.translator
+        return None if translator is None else translator.report()
 
     @property
     def memory(self) -> Memory:

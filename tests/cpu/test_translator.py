@@ -86,6 +86,30 @@ def test_random_programs_end_every_slice_as_interpreted(mix: str, rng: Random) -
     assert regions > 2 and exits > 0
 
 
+def test_a_translator_short_of_room_begins_anew(rng: Random) -> None:
+    given = streams.stream(rng, streams.INTEGER, [], 400)
+    code = loop(given)
+    harts = hart("off", given, code), hart("eager", given, code)
+    assert harts[1].translator is not None
+    harts[1].translator.room = 1
+    agree(rng, *harts, slices=60)
+    assert harts[1].translator.restarts > 0
+
+
+def test_after_a_reset_regions_are_made_again(rng: Random) -> None:
+    given = streams.stream(rng, streams.INTEGER, [], 100)
+    code = loop(given)
+    harts = hart("off", given, code), hart("eager", given, code)
+    for _ in range(2):
+        agree(rng, *harts, slices=20)
+        assert regions(harts[1]) > 0
+        for one in harts:
+            one.reset(CODE)
+            for register, value in streams.POINTERS.items():
+                one.x[register] = value
+        assert regions(harts[1]) == 0
+
+
 HANDLER = SCRATCH + SCRATCH_SIZE
 TIMER = 1 << 7
 

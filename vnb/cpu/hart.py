@@ -144,6 +144,7 @@ class Hart:
         state.clock_id = time.CLOCK_MONOTONIC
         state.hostfma = int(self._host_fma())
         memory.on_code_write = self._forget_code
+        self.translator: Translator | None = None
         self.reset(memory.base)
         self.translator = self._translator(jit)
 
@@ -190,6 +191,8 @@ class Hart:
         self.set_mtime(0)
         self._forget_code(0, len(self.memory.code_pages) - 1)
         state.decoded_count = 1
+        if self.translator is not None:
+            self.translator.restart()
 
     def run(self, budget: int) -> ExitKind:
         """Retire at most `budget` instructions, exactly; returns why it stopped. Frees the GIL."""

@@ -159,6 +159,8 @@ class _Growth:
                 self.waiting.append((instruction.after, pending))
                 return
             at = instruction.after
+            if not pending and self.is_entry(at):
+                return
         self.leaders[at, pending] = None
 
     def successors(self, instruction: Instruction, pending: tuple[int, ...]) -> list[Place]:

@@ -73,8 +73,15 @@ class DecodedPages:
 class Layout:
     """The decoded pages around one virtual address, by their distance in pages."""
 
-    def __init__(self, decoded: DecodedPages, tlb: memoryview, va: int) -> None:
+    def __init__(
+        self,
+        decoded: DecodedPages,
+        tlb: memoryview,
+        va: int,
+        hidden: Callable[[int], int | None],
+    ) -> None:
         self.decoded, self.tlb, self.origin = decoded, tlb, va & ~0xFFF
+        self.hidden = hidden
         self.numbers: dict[int, int | None] = {}
 
     def number(self, delta: int) -> int | None:
@@ -94,9 +101,20 @@ class Layout:
         place = self.decoded.word(number, SOURCE) - self.decoded.state.ram + memory.base
         return memory.read(place + (at & 0xFFF), length)
 
-    def slot(self, at: int) -> int:
+    def word(self, at: int) -> int:
+        """The slot at an offset; 0 where nothing is decoded."""
         number = self.number(at >> 12)
         return 0 if number is None else self.decoded.word(number, (at & 0xFFF) >> 1)
+
+    def slot(self, at: int) -> int:
+        """The same, but where a region begins the slot that it hides."""
+        word = self.word(at)
+        hidden = self.hidden(word)
+        return word if hidden is None else hidden
+
+    def is_entry(self, at: int) -> bool:
+        """Whether a region begins there."""
+        return self.hidden(self.word(at)) is not None
 
 
 def head(slot: Callable[[int], int], at: int) -> int:

@@ -1,6 +1,5 @@
 """One region: how it is made, and what a person may see of it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from time import perf_counter, sleep
@@ -70,12 +69,10 @@ def breathe() -> None:
     sleep(1e-6)
 
 
-def translate(
-    pc: int, layout: Layout, is_entry: Callable[[int], bool], linker: Linker
-) -> Region | None:
+def translate(pc: int, layout: Layout, linker: Linker) -> Region | None:
     """Compile the region that begins at a virtual address; None if there is none worth it."""
     started = perf_counter()
-    graph = form(layout.slot, pc & 0xFFF, is_entry)
+    graph = form(layout.slot, pc & 0xFFF, layout.is_entry)
     if graph is None:
         return None
     writer = Writer(graph, host())

@@ -24,8 +24,11 @@ class Pace:
     poll: int
 
 
+ROOM = 64 << 20
+"""Bytes of host code after which a translator begins anew."""
+
 PACES = {
-    "auto": Pace(samples=16, hot=2, poll=1 << 16),
+    "auto": Pace(samples=32, hot=3, poll=1 << 16),
     "eager": Pace(samples=1, hot=1, poll=1 << 8),
 }
 
@@ -44,11 +47,12 @@ class Translator:
         self.decoded = DecodedPages(state, memory)
         self.regions: list[Region] = []
         self.heat: Counter[int] = Counter()
-        self.pending: Future[Region | None] | None = None
-        self.pending_place = 0
-        self.refused = 0
+        self.refused = self.restarts = 0
+        self.room = ROOM
+        self._pending: tuple[Future[Region | None], Linker] | None = None
         self._linker: Linker | None = None
         self._heads: dict[int, int] = {}
+        self._entries: list[tuple[int, int]] = []  # the decoded page and the slot of each region
         first = (state.regions - state.address) >> 3
         self._records = state.block[first : first + REGIONS * REGION_RECORD // 8]
         first = (state.samples - state.address) >> 3
@@ -65,7 +69,7 @@ class Translator:
 
     def serve(self) -> None:
         """The engine left for the translator."""
-        if self.pending is not None and self.pending.done():
+        if self._pending is not None and self._pending[0].done():
             self._collect()
         count = self.state.words[SAMPLE_COUNT]
         samples = self._samples[: 2 * count].tolist()
@@ -76,8 +80,24 @@ class Translator:
             self.heat[place] += 1
             if self.heat[place] >= self.pace.hot:
                 hottest = max(hottest or (0, 0, 0), (self.heat[place], pc, place))
-        if hottest and self.pending is None and len(self.regions) < REGIONS:
+        if hottest and self._pending is None:
             self._start(*hottest[1:])
+
+    def restart(self) -> None:
+        """Forget every region and the code of all of them; what is hot will come again."""
+        for number, (page, index) in enumerate(self._entries):
+            at = number * REGION_RECORD
+            if self.decoded.word(page, index) == self._slot(at):
+                self.decoded.set_word(page, index, self._records[(at >> 3) + 1])
+        self.restarts += bool(self.regions)
+        self.regions, self._entries = [], []
+        self._linker = None
+        self._heads.clear()
+        self.heat.clear()
+
+    def _slot(self, at: int) -> int:
+        """The slot that enters the region whose record is at this offset."""
+        return self._region | at << 8
 
     def _head(self, pc: int, place: int) -> tuple[int, int]:
         """Where the region is to begin that runs what was sampled, and the place of its slot."""
@@ -89,28 +109,31 @@ class Translator:
         return pc - offset + start, place + (start - offset) * 4
 
     def _start(self, pc: int, place: int) -> None:
-        layout = Layout(self.decoded, self.decoded.fetch_tlb(), pc)
-        if layout.number(0) != self.decoded.number(place) or self._is_entry(layout, pc & 0xFFF):
+        if len(self.regions) == REGIONS or sum(r.code.size for r in self.regions) > self.room:
+            self.restart()
+        layout = Layout(self.decoded, self.decoded.fetch_tlb(), pc, self._hidden)
+        if layout.number(0) != self.decoded.number(place) or layout.is_entry(pc & 0xFFF):
             return
         self.heat[place] = -1 << 20  # one try is enough, whatever comes of it
-        self.pending_place = place
-        self._linker = self._linker or Linker()
-        arguments = pc, layout, lambda at: self._is_entry(layout, at), self._linker
+        linker = self._linker = self._linker or Linker()
         if self.background:
-            self.pending = _background().submit(translate, *arguments)
-            self.pending.add_done_callback(self._ring)
-        elif (region := translate(*arguments)) is not None:
+            future = _background().submit(translate, pc, layout, linker)
+            self._pending = future, linker
+            future.add_done_callback(self._ring)
+        elif (region := translate(pc, layout, linker)) is not None:
             self._install(region)
+
+    def _hidden(self, slot: int) -> int | None:
+        """The slot that a region's slot stands for; None if it is no region's."""
+        return self._records[(slot >> 11) + 1] if slot & 255 == self._region else None
 
     def _ring(self, _done: object) -> None:
         self.state.words[TRANSLATE] = 1
 
-    def _is_entry(self, layout: Layout, at: int) -> bool:
-        return layout.slot(at) & 255 == self._region
-
     def _collect(self) -> None:
-        assert self.pending is not None
-        pending, self.pending = self.pending, None
+        assert self._pending is not None
+        pending, linker = self._pending
+        self._pending = None
         if (error := pending.exception()) is not None:
             self.state.sample_limit = 0
             warnings.warn(
@@ -118,7 +141,7 @@ class Translator:
             )
             return
         region = pending.result()
-        if region is not None:
+        if region is not None and linker is self._linker:
             self._install(region)
 
     def _install(self, region: Region) -> None:
@@ -137,6 +160,7 @@ class Translator:
         entry = region.entry >> 1
         self._records[record] = region.code.address
         self._records[record + 1] = layout.slot(region.entry)
+        self._records[at + REGION_COUNT >> 3] = 0
         for delta, index in region.pages.items():
             number = numbers[delta]
             assert number is not None
@@ -144,8 +168,9 @@ class Translator:
             decoded.set_word(number, TRANSLATED, 1)
         first = numbers[0]
         assert first is not None
-        decoded.set_word(first, entry, self._region | at << 8)
+        decoded.set_word(first, entry, self._slot(at))
         self.regions.append(region)
+        self._entries.append((first, entry))
 
     # what notebooks look at ---------------------------------------------------------------------
 
