@@ -21,6 +21,7 @@ from typing import Any
 
 from vnb import Machine, images
 from vnb.config import Engine
+from vnb.cpu.hart import TranslatorName
 
 SOURCES = Path(__file__).with_name("kernels")
 BUILT = Path(__file__).parents[1] / "build" / "kernels"
@@ -118,9 +119,9 @@ def run_tinyemu(kernel: str) -> Run:
     return _output(["temu", str(tinyemu_config(kernel))])
 
 
-def run_vnb(kernel: str, engine: Engine) -> Run:
+def run_vnb(kernel: str, engine: Engine, jit: TranslatorName = "off") -> Run:
     image = images.elf(guest_program(kernel))
-    with Machine(image, memory=RAM_SIZE, engine=engine) as machine:
+    with Machine(image, memory=RAM_SIZE, engine=engine, jit=jit) as machine:
         machine.start()
         machine.wait(timeout=LIMIT)
         return Run.parse(machine.console.read())
@@ -168,7 +169,9 @@ def _program_missing(name: str) -> str | None:
 
 def targets() -> list[Target]:
     """All of them, in the order of the table, present or not."""
+    translated = functools.partial(run_vnb, engine="llvm", jit="auto")
     return [
+        Target("vnb translated", translated, counts=True),
         Target("vnb llvm", functools.partial(run_vnb, engine="llvm"), counts=True),
         Target("vnb numba", functools.partial(run_vnb, engine="numba"), counts=True),
         Target("QEMU", run_qemu, _program_missing("qemu-system-riscv64")),
