@@ -86,6 +86,33 @@ def test_random_programs_end_every_slice_as_interpreted(mix: str, rng: Random) -
     assert regions > 2 and exits > 0
 
 
+def test_a_region_that_is_left_by_jumps_is_made_again_with_where_they_go(rng: Random) -> None:
+    """A loop that picks one of eight pieces of code by a table that it walks through."""
+    table = SCRATCH + 0x1000
+    dispatch = [
+        word("ld", d=6, a=5, i=0),
+        word("addi", d=5, a=5, i=8),
+        word("and", d=5, a=5, b=7),
+        word("or", d=5, a=5, b=8),
+        word("jalr", d=0, a=6, i=0),
+    ]
+    pieces = [
+        [word("addi", d=9, a=9, i=n), word("xor", d=10, a=10, b=9)] * 2
+        + [word("jal", d=0, i=-4 * (len(dispatch) + 4 + 5 * n) & 0x1FFFFF)]
+        for n in range(8)
+    ]
+    harts = pair()
+    order = [rng.randrange(8) for _ in range(128)]
+    for hart in harts:
+        hart.memory.write(CODE, program(*dispatch, *(w for piece in pieces for w in piece)))
+        for k, n in enumerate(order):
+            hart.memory.write_u64(table + 8 * k, CODE + 4 * len(dispatch) + 20 * n)
+        hart.x[5], hart.x[7], hart.x[8] = table, 0x3FF, table
+    agree(rng, *harts, slices=200)
+    assert harts[1].translator is not None
+    assert max(len(r.graph.targets) for r in harts[1].translator.regions) > 3
+
+
 def test_a_translator_short_of_room_begins_anew(rng: Random) -> None:
     given = streams.stream(rng, streams.INTEGER, [], 400)
     code = loop(given)

@@ -24,6 +24,7 @@ EXIT_SBI = 0x5
 EXIT_WFI = 0x6
 EXIT_TRANSLATE = 0x7
 REGION_LIMIT = 0x400
+REGION_RECORD = 0x80
 REGION_COUNT = 0x78
 ZERO_EXTEND = 0x0
 SIGN_EXTEND = 0x1
@@ -2097,13 +2098,16 @@ def is_sum(single, a, b):
 EXITS_BETWEEN_SAMPLES = 1024
 
 
-def sample(S, pc):
-    """Note for the translator that the hart is at pc, and which slot that is."""
+def sample(S, pc, origin):
+    """Note for the translator that the hart is at pc, which slot that is, and what region it left.
+
+    `origin` is that region's number plus one, 0 for none; it goes above the 48 bits of the place.
+    """
     count = S.sample_count
     entry = S.fetch_tlb + (pc >> 8 & TLB_INDEX)
     if count < S.sample_limit and ld64(entry) == pc & ~OFFSET:
         st64(S.samples + count * 16, pc)
-        st64(S.samples + count * 16 + 8, ld64(entry + 8) + (pc << 2))
+        st64(S.samples + count * 16 + 8, ld64(entry + 8) + (pc << 2) | origin << 48)
         S.sample_count = count + 1
 
 
@@ -2116,7 +2120,7 @@ def sample_if_due(S, instret):
         return 0
     S.sample_at = instret + S.poll
     if S.region_refused == 0:
-        sample(S, S.pc)
+        sample(S, S.pc, 0)
     S.region_refused = 0
     return 1
 
@@ -2127,7 +2131,7 @@ def region_left(S, record, pc, count):
     st64(place, ld64(place) + count)
     S.n_region_exits += 1
     if (S.n_region_exits & (EXITS_BETWEEN_SAMPLES - 1)) == 0:
-        sample(S, pc)
+        sample(S, pc, quo(record - S.regions, REGION_RECORD) + 1)
 
 
 def single_step(S, record, pc, left):

@@ -410,6 +410,7 @@ def _constants() -> str:
         **{f"EXIT_{kind.name}": int(kind) for kind in ExitKind},
         "EXIT_TRANSLATE": TRANSLATE,
         "REGION_LIMIT": state.REGION_LIMIT,
+        "REGION_RECORD": state.REGION_RECORD,
         "REGION_COUNT": state.REGION_COUNT,
         **{name: getattr(state, name) for name in EXTENSIONS},
         **{f"ALIGNED_{size}": ~(0xFFF ^ (size - 1)) for size in (1, 2, 4, 8)},

@@ -37,7 +37,7 @@ clock_buffer    where clock_gettime puts seconds and nanoseconds
 sbi             1: an ecall from S-mode leaves with SBI instead of trapping
 hostfma         1: the host multiplies and adds with one rounding
 translate       set by any thread to make run() leave for the translator
-samples         host address: pairs of a pc and the host address of its slot
+samples         host address: pairs of words, as source/region.py packs them
 sample_count    samples taken since the translator looked
 sample_limit    samples after which run() leaves for the translator; 0: none are taken
 sample_at       instret when the next sample is due, and the latest for the next event

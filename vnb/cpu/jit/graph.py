@@ -84,6 +84,21 @@ class Graph:
     blocks: dict[Place, Block]
     returns: tuple[int, ...]
     """Offsets behind calls that the region does not follow with a pending return."""
+    targets: tuple[int, ...] = ()
+    """Offsets that indirect jumps were seen to go to."""
+
+    def known(self, jump: Instruction) -> list[Place]:
+        """Where an indirect jump without a pending return may go within the region."""
+        places = [*(self.returns if jump.is_return else ()), *self.targets]
+        return [(at, ()) for at in dict.fromkeys(places) if (at, ()) in self.blocks]
+
+    @property
+    def is_indirect(self) -> bool:
+        """Whether it leaves by jumps of which only the run shows where they go."""
+        return any(
+            block.instructions[-1].row.name == "jalr" and not block.place[1]
+            for block in self.blocks.values()
+        )
 
     @property
     def size(self) -> int:
@@ -116,7 +131,14 @@ def rows_by_operation() -> dict[int, Row]:
 class _Growth:
     """Follows the code from the entry, breadth first, until the region is large enough."""
 
-    def __init__(self, slots: Slots, entry: int, is_entry: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        slots: Slots,
+        entry: int,
+        is_entry: Callable[[int], bool],
+        targets: tuple[int, ...],
+    ) -> None:
+        self.targets = targets
         self.slots, self.is_entry, self.entry = slots, is_entry, (entry, ())
         self.rows = rows_by_operation()
         self.seen: dict[Place, Instruction] = {}
@@ -135,7 +157,7 @@ class _Growth:
             place = self.waiting.popleft()
             if place in self.leaders:
                 continue
-            if place != self.entry and not place[1] and self.is_entry(place[0]):
+            if not self.may_hold(place):
                 continue
             page = place[0] >> 12
             if page not in self.pages and len(self.pages) == REGION_PAGES:
@@ -144,6 +166,12 @@ class _Growth:
                 self.pages.add(page)
                 self.leaders[place] = None
                 self.walk(place)
+
+    def may_hold(self, place: Place) -> bool:
+        """Where other regions begin, this one ends, but for jumps that would find them slowly."""
+        at, pending = place
+        known = place == self.entry or pending or at in self.targets
+        return bool(known) or not self.is_entry(at)
 
     def walk(self, place: Place) -> None:
         at, pending = place
@@ -159,7 +187,7 @@ class _Growth:
                 self.waiting.append((instruction.after, pending))
                 return
             at = instruction.after
-            if not pending and self.is_entry(at):
+            if not self.may_hold((at, pending)):
                 return
         self.leaders[at, pending] = None
 
@@ -170,10 +198,11 @@ class _Growth:
             return self.called(instruction, pending)
         if instruction.is_return and pending:
             return [(pending[-1], pending[:-1])]
+        following: list[Place] = [(target, ()) for target in self.targets] if not pending else []
         if instruction.rd in LINKS and not pending:
             self.returns[instruction.after] = None
-            return [(instruction.after, ())]
-        return []
+            following.append((instruction.after, ()))
+        return following
 
     def called(self, instruction: Instruction, pending: tuple[int, ...]) -> list[Place]:
         target, after = instruction.target, instruction.after
@@ -210,12 +239,18 @@ class _Growth:
         return bool(seen)
 
 
-def form(slots: Slots, entry: int, is_entry: Callable[[int], bool]) -> Graph | None:
+def form(
+    slots: Slots,
+    entry: int,
+    is_entry: Callable[[int], bool],
+    targets: tuple[int, ...] = (),
+) -> Graph | None:
     """The region that begins at an offset; None if there is too little to translate.
 
-    `is_entry` tells where other regions begin: a region goes over to those instead of copying them.
+    `is_entry` tells where other regions begin: a region goes over to those instead of copying them,
+    unless they are `targets`, to which indirect jumps are known to go.
     """
-    growth = _Growth(slots, entry, is_entry)
+    growth = _Growth(slots, entry, is_entry, targets)
     growth.grow()
     if len(growth.seen) < FEWEST_INSTRUCTIONS:
         return None
@@ -233,7 +268,7 @@ def form(slots: Slots, entry: int, is_entry: Callable[[int], bool]) -> Graph | N
                 break
         if not block.successors:
             block.successors = [(at, pending)]
-    return Graph(blocks, tuple(growth.returns))
+    return Graph(blocks, tuple(growth.returns), targets)
 
 
 @dataclass(frozen=True)
@@ -276,6 +311,6 @@ def _inside(graph: Graph, place: Place) -> list[Place]:
     block = graph.blocks[place]
     last = block.instructions[-1]
     following = list(block.successors)
-    if last.is_return and not place[1]:
-        following += [(at, ()) for at in graph.returns]
+    if last.row.name == "jalr" and not place[1]:
+        following += graph.known(last)
     return [successor for successor in following if successor in graph.blocks]

@@ -69,10 +69,12 @@ def breathe() -> None:
     sleep(1e-6)
 
 
-def translate(pc: int, layout: Layout, linker: Linker) -> Region | None:
+def translate(
+    pc: int, layout: Layout, linker: Linker, targets: tuple[int, ...] = ()
+) -> Region | None:
     """Compile the region that begins at a virtual address; None if there is none worth it."""
     started = perf_counter()
-    graph = form(layout.slot, pc & 0xFFF, layout.is_entry)
+    graph = form(layout.slot, pc & 0xFFF, layout.is_entry, targets)
     if graph is None:
         return None
     writer = Writer(graph, host())

@@ -17,7 +17,8 @@ from vnb.cpu.jit.meaning import meaning
 from vnb.cpu.jit.strict import DECLARES
 from vnb.cpu.state import OFFSETS, SINK, TLB_ENTRIES
 
-RETURNS_COMPARED = 6
+MOST_COMPARED = 3
+"""Places of an indirect jump that are compared one by one."""
 
 
 class Writer(Floats):
@@ -118,12 +119,13 @@ class Writer(Floats):
         self.jump(i, block, target)
 
     def jump(self, i: Instruction, block: Block, target: str) -> None:
-        """An indirect jump: compare it with where returns go, else let the run loop find out."""
-        places: list[Place] = []
-        if i.is_return:
-            pending = block.place[1]
-            known = block.successors if pending else [(at, ()) for at in self.graph.returns]
-            places = [p for p in known if p in self.labels][:RETURNS_COMPARED]
+        """An indirect jump: to a place that is known, else the run loop finds out."""
+        pending = block.place[1]
+        known = block.successors if i.is_return and pending else self.graph.known(i)
+        places = [place for place in known if place in self.labels and (i.is_return or not pending)]
+        if len(places) > MOST_COMPARED:
+            self.switch(i, places, target)
+            return
         for place in places:
             same = self.value(f"icmp eq i64 {target}, {self.address(place[0])}")
             yes, no = self.new("y"), self.new("n")
@@ -131,6 +133,21 @@ class Writer(Floats):
             self.label(yes)
             self.go(i.at, place)
             self.label(no)
+        self.leave(target, self.after)
+
+    def switch(self, i: Instruction, places: list[Place], target: str) -> None:
+        """One of many places."""
+        at = self.value(f"sub i64 {target}, %origin")
+        labels = [self.new("y") for _ in places]
+        other = self.new("n")
+        cases = " ".join(
+            f"i64 {place[0]}, label %{label}" for place, label in zip(places, labels, strict=True)
+        )
+        self.emit(f"switch i64 {at}, label %{other} [ {cases} ]")
+        for place, label in zip(places, labels, strict=True):
+            self.label(label)
+            self.go(i.at, place)
+        self.label(other)
         self.leave(target, self.after)
 
     # the whole --------------------------------------------------------------------------------

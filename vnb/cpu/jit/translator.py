@@ -24,6 +24,11 @@ class Pace:
     poll: int
 
 
+PLACE = (1 << 48) - 1
+EXITS_TO_WIDEN = 8
+"""Samples at exits of a region after which it is made again with the places it was left for."""
+MOST_TARGETS = 12
+
 ROOM = 64 << 20
 """Bytes of host code after which a translator begins anew."""
 
@@ -52,6 +57,8 @@ class Translator:
         self._pending: tuple[Future[Region | None], Linker] | None = None
         self._linker: Linker | None = None
         self._heads: dict[int, int] = {}
+        self._exits: dict[int, Counter[int]] = {}  # where each region was seen to be left for
+        self._open_ended: int | None = None
         self._entries: list[tuple[int, int]] = []  # the decoded page and the slot of each region
         first = (state.regions - state.address) >> 3
         self._records = state.block[first : first + REGIONS * REGION_RECORD // 8]
@@ -75,13 +82,39 @@ class Translator:
         samples = self._samples[: 2 * count].tolist()
         self.state.words[SAMPLE_COUNT] = 0
         hottest: tuple[int, int, int] | None = None
-        for pc, place in zip(samples[::2], samples[1::2], strict=True):
+        for pc, packed in zip(samples[::2], samples[1::2], strict=True):
+            number, place = packed >> 48, packed & PLACE
+            if number:
+                self._note_exit(number - 1, pc)
             pc, place = self._head(pc, place)
             self.heat[place] += 1
             if self.heat[place] >= self.pace.hot:
                 hottest = max(hottest or (0, 0, 0), (self.heat[place], pc, place))
-        if hottest and self._pending is None:
+        if self._pending is None and self._open_ended is not None:
+            self._widen(self._open_ended)
+        elif self._pending is None and hottest:
             self._start(*hottest[1:])
+
+    def _note_exit(self, number: int, pc: int) -> None:
+        """A region was left for pc; if by an indirect jump, it may be made again to hold pc."""
+        if number < len(self.regions):
+            region = self.regions[number]
+            exits = self._exits.setdefault(number, Counter())
+            exits[pc - region.layout.origin] += 1
+            if region.graph.is_indirect and exits.total() == EXITS_TO_WIDEN:
+                self._open_ended = number
+
+    def _widen(self, number: int) -> None:
+        """Translate a region once more, with the places that it was left for."""
+        self._open_ended = None
+        old = self.regions[number]
+        seen = [at for at, _ in self._exits[number].most_common(MOST_TARGETS)]
+        targets = dict.fromkeys([*old.graph.targets, *seen])
+        if len(targets) == len(old.graph.targets):
+            return
+        layout = Layout(self.decoded, self.decoded.fetch_tlb(), old.pc, self._hidden)
+        if layout.number(0) == old.layout.number(0) and layout.is_entry(old.entry):
+            self._translate(old.pc, layout, tuple(targets))
 
     def restart(self) -> None:
         """Forget every region and the code of all of them; what is hot will come again."""
@@ -93,6 +126,8 @@ class Translator:
         self.regions, self._entries = [], []
         self._linker = None
         self._heads.clear()
+        self._exits.clear()
+        self._open_ended = None
         self.heat.clear()
 
     def _slot(self, at: int) -> int:
@@ -115,12 +150,15 @@ class Translator:
         if layout.number(0) != self.decoded.number(place) or layout.is_entry(pc & 0xFFF):
             return
         self.heat[place] = -1 << 20  # one try is enough, whatever comes of it
+        self._translate(pc, layout, ())
+
+    def _translate(self, pc: int, layout: Layout, targets: tuple[int, ...]) -> None:
         linker = self._linker = self._linker or Linker()
         if self.background:
-            future = _background().submit(translate, pc, layout, linker)
+            future = _background().submit(translate, pc, layout, linker, targets)
             self._pending = future, linker
             future.add_done_callback(self._ring)
-        elif (region := translate(pc, layout, linker)) is not None:
+        elif (region := translate(pc, layout, linker, targets)) is not None:
             self._install(region)
 
     def _hidden(self, slot: int) -> int | None:

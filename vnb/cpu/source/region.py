@@ -3,13 +3,16 @@
 EXITS_BETWEEN_SAMPLES = 1024
 
 
-def sample(S, pc):
-    """Note for the translator that the hart is at pc, and which slot that is."""
+def sample(S, pc, origin):
+    """Note for the translator that the hart is at pc, which slot that is, and what region it left.
+
+    `origin` is that region's number plus one, 0 for none; it goes above the 48 bits of the place.
+    """
     count = S.sample_count
     entry = S.fetch_tlb + (pc >> 8 & TLB_INDEX)
     if count < S.sample_limit and ld64(entry) == pc & ~OFFSET:
         st64(S.samples + count * 16, pc)
-        st64(S.samples + count * 16 + 8, ld64(entry + 8) + (pc << 2))
+        st64(S.samples + count * 16 + 8, ld64(entry + 8) + (pc << 2) | origin << 48)
         S.sample_count = count + 1
 
 
@@ -22,7 +25,7 @@ def sample_if_due(S, instret):
         return 0
     S.sample_at = instret + S.poll
     if S.region_refused == 0:
-        sample(S, S.pc)
+        sample(S, S.pc, 0)
     S.region_refused = 0
     return 1
 
@@ -33,7 +36,7 @@ def region_left(S, record, pc, count):
     st64(place, ld64(place) + count)
     S.n_region_exits += 1
     if (S.n_region_exits & (EXITS_BETWEEN_SAMPLES - 1)) == 0:
-        sample(S, pc)
+        sample(S, pc, quo(record - S.regions, REGION_RECORD) + 1)
 
 
 def single_step(S, record, pc, left):
