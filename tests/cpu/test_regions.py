@@ -10,10 +10,12 @@ from vnb.cpu import objects
 from vnb.cpu.hart import Hart
 from vnb.cpu.isa import ROWS
 from vnb.cpu.jit import translator
-from vnb.cpu.jit.graph import UNTRANSLATED, budget
+from vnb.cpu.jit.code import make
+from vnb.cpu.jit.graph import UNTRANSLATED, Graph, budget
 from vnb.cpu.jit.lines import Host
 from vnb.cpu.jit.meaning import has_meaning, meaning
 from vnb.cpu.jit.text import Writer
+from vnb.cpu.jit.workshop import Workshop, workshop
 from vnb.errors import UsageError
 from vnb.memory import Memory
 
@@ -118,6 +120,24 @@ def test_a_translator_that_fails_leaves_the_guest_to_the_interpreter(
             hart.run(1 << 24)
     assert made(hart).regions == ()
     hart.run(1 << 20)
+
+
+def test_a_region_made_in_the_workshop_is_the_one_made_here() -> None:
+    hart = looping()
+    hart.run(100_000)
+    graph = made(hart).regions[0].graph
+    assert workshop().make(graph).content == make(graph).content
+
+
+def test_what_goes_wrong_in_the_workshop_is_told() -> None:
+    with pytest.raises(RuntimeError, match="StopIteration|Error"):
+        workshop().make(Graph({}, ()))
+
+
+def test_a_workshop_ends_when_it_is_closed() -> None:
+    another = Workshop()
+    another.close()
+    assert another.code == 0
 
 
 def test_regions_are_asked_for_by_one_of_three_words() -> None:

@@ -1,4 +1,4 @@
-"""From LLVM text to native code that a region's record can point to."""
+"""From the graph of a region to native code that its record can point to."""
 
 import threading
 from dataclasses import dataclass
@@ -7,7 +7,10 @@ from functools import cache
 import llvmlite.binding as llvm
 
 from vnb.cpu import objects
-from vnb.cpu.read_llvm import target_machine
+from vnb.cpu.jit.graph import Graph
+from vnb.cpu.jit.lines import Host
+from vnb.cpu.jit.text import Writer
+from vnb.cpu.read_llvm import has_fma, sparing_convention, target_machine
 
 PREFIX, CACHED_BYTES = "region-", 64 << 20
 """What regions are called in the cache of compiled code, and how much of it they may take."""
@@ -29,6 +32,26 @@ class Code:
     """Whether it came from the cache on disk."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """The object code of a region, under the name that it has in the cache."""
+
+    name: str
+    content: bytes
+    cached: bool
+
+
+def symbol(name: str) -> str:
+    """What the function is called in the object code of that name."""
+    return name.replace("-", "_")
+
+
+@cache
+def host() -> Host:
+    """The processor that this process runs on."""
+    return Host(sparing_convention(), llvm.get_default_triple().startswith("x86_64"), has_fma())
+
+
 @cache
 def _machine() -> llvm.TargetMachine:
     """Code generation that is quick; its dearer levels gain nothing here."""
@@ -36,7 +59,7 @@ def _machine() -> llvm.TargetMachine:
 
 
 @cache
-def _host() -> tuple[str, str]:
+def _host_name() -> tuple[str, str]:
     objects.trim(PREFIX, CACHED_BYTES)
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
@@ -58,6 +81,17 @@ def assembly_of(text: str) -> str:
         return str(_machine().emit_assembly(_optimised(text, NAME[1:])))
 
 
+def make(graph: Graph) -> Made:
+    """The object code of a region, from the cache on disk or compiled now."""
+    text = Writer(graph, host()).write()
+    with _LLVM:
+        name = PREFIX + objects.key(text, *_host_name())
+        if (known := objects.get(name)) is not None:
+            return Made(name, known, cached=True)
+        content = bytes(_machine().emit_object(_optimised(text, symbol(name))))
+        return Made(name, objects.put(name, content), cached=False)
+
+
 class Linker:
     """Loads regions; one for every translator, whose code goes when it goes."""
 
@@ -66,24 +100,14 @@ class Linker:
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine(level=1))
         self._loaded: dict[str, Code] = {}
 
-    def load(self, text: str) -> Code:
-        """The code of a region, compiled unless it is at hand or in the cache on disk."""
+    def load(self, made: Made) -> Code:
+        """Where the code of a region is; the same region is loaded once."""
         with _LLVM:
-            name = PREFIX + objects.key(text, *_host())
-            if name not in self._loaded:
-                content = objects.get(name)
-                cached = content is not None
-                if content is None:
-                    symbol = name.replace("-", "_")
-                    made = bytes(_machine().emit_object(_optimised(text, symbol)))
-                    content = objects.put(name, made)
-                self._loaded[name] = self._link(name.replace("-", "_"), content, cached)
-            return self._loaded[name]
-
-    def _link(self, symbol: str, content: bytes, cached: bool) -> Code:
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(content))
-        self._engine.finalize_object()
-        address = self._engine.get_function_address(symbol)
-        if not address:
-            raise LookupError(f"{symbol} is not in the code that was made for it")
-        return Code(address, len(content), cached)
+            if made.name not in self._loaded:
+                self._engine.add_object_file(llvm.ObjectFileRef.from_data(made.content))
+                self._engine.finalize_object()
+                address = self._engine.get_function_address(symbol(made.name))
+                if not address:
+                    raise LookupError(f"{made.name} is not in the code that was made for it")
+                self._loaded[made.name] = Code(address, len(made.content), made.cached)
+            return self._loaded[made.name]

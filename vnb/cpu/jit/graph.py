@@ -108,6 +108,11 @@ class Graph:
     def entry(self) -> Place:
         return next(iter(self.blocks))
 
+    def pages(self) -> dict[int, int]:
+        """The pages that it covers, by their distance from the entry's; that one is the first."""
+        deltas = dict.fromkeys(place[0] >> 12 for place in self.blocks)
+        return {delta: number for number, delta in enumerate(deltas)}
+
     def instructions(self) -> list[Instruction]:
         return [i for block in self.blocks.values() for i in block.instructions]
 

@@ -1,18 +1,14 @@
 """One region: how it is made, and what a person may see of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from time import perf_counter, sleep
-
-import llvmlite.binding as llvm
+from time import perf_counter
 
 from vnb.cpu.disassemble import disassemble
-from vnb.cpu.jit.code import Code, Linker, assembly_of
+from vnb.cpu.jit.code import Code, Linker, Made, assembly_of, host
 from vnb.cpu.jit.graph import Graph, form
-from vnb.cpu.jit.lines import Host
 from vnb.cpu.jit.places import Layout
 from vnb.cpu.jit.text import Writer
-from vnb.cpu.read_llvm import has_fma, sparing_convention
 
 
 @dataclass(frozen=True)
@@ -58,33 +54,25 @@ class Region:
         )
 
 
-@cache
-def host() -> Host:
-    """The processor that this process runs on."""
-    return Host(sparing_convention(), llvm.get_default_triple().startswith("x86_64"), has_fma())
-
-
-def breathe() -> None:
-    """A thread that waits for the GIL waits for 5 ms where nobody lets go of it; harts cannot."""
-    sleep(1e-6)
-
-
 def translate(
-    pc: int, layout: Layout, linker: Linker, targets: tuple[int, ...] = ()
+    pc: int,
+    layout: Layout,
+    linker: Linker,
+    make: Callable[[Graph], Made],
+    targets: tuple[int, ...] = (),
 ) -> Region | None:
-    """Compile the region that begins at a virtual address; None if there is none worth it."""
+    """Have the region made that begins at a virtual address; None if there is none worth it."""
     started = perf_counter()
     graph = form(layout.slot, pc & 0xFFF, layout.is_entry, targets)
     if graph is None:
         return None
-    writer = Writer(graph, host())
-    code = linker.load(writer.write(breathe))
+    code = linker.load(make(graph))
     guest = {i.at: layout.code(i.at, i.length) for i in graph.instructions()}
     return Region(
         pc=pc,
         graph=graph,
         layout=layout,
-        pages=writer.pages,
+        pages=graph.pages(),
         code=code,
         seconds=perf_counter() - started,
         guest=tuple((layout.origin + at, raw) for at, raw in sorted(guest.items())),

@@ -7,8 +7,6 @@ out stores the registers that the region may have changed; the way out of an ins
 engine has to do leaves everything as it was before that instruction.
 """
 
-from collections.abc import Callable
-
 from vnb.cpu.jit.access import groups
 from vnb.cpu.jit.floats import Floats, computes
 from vnb.cpu.jit.graph import ENDS, Block, Graph, Instruction, Place, budget
@@ -29,7 +27,7 @@ class Writer(Floats):
         self.graph = graph
         self.labels = {place: f"b{number}" for number, place in enumerate(graph.blocks)}
         self.needs = budget(graph).needs
-        self.pages: dict[int, int] = {graph.entry[0] >> 12: 0}
+        self.pages = graph.pages()
 
     # the ways between blocks ------------------------------------------------------------------
 
@@ -45,7 +43,6 @@ class Writer(Floats):
     def cross(self, target: Place) -> None:
         """Another page: the fetch TLB must say that it still is the one that was translated."""
         delta = target[0] >> 12
-        number = self.pages.setdefault(delta, len(self.pages))
         page = self.address(delta << 12)
         shifted = self.value(f"lshr i64 {page}, 8")
         index = self.value(f"and i64 {shifted}, {(TLB_ENTRIES - 1) << 4}")
@@ -53,7 +50,7 @@ class Writer(Floats):
         tag = self.value(f"load i64, ptr {entry}")
         data = self.value(f"getelementptr i8, ptr {entry}, i64 8")
         data = self.value(f"load i64, ptr {data}")
-        place = self.value(f"getelementptr i8, ptr %record, i64 {16 + 8 * number}")
+        place = self.value(f"getelementptr i8, ptr %record, i64 {16 + 8 * self.pages[delta]}")
         expected = self.value(f"load i64, ptr {place}")
         slots = self.value(f"shl i64 {page}, 2")
         found = self.value(f"add i64 {data}, {slots}")
@@ -152,11 +149,10 @@ class Writer(Floats):
 
     # the whole --------------------------------------------------------------------------------
 
-    def write(self, breathe: Callable[[], None] = lambda: None) -> str:
-        """The whole function; `breathe` is called now and then, for others to take the GIL."""
+    def write(self) -> str:
+        """The whole function."""
         for block in self.graph.blocks.values():
             self.block(block)
-            breathe()
         body = self.lines + self.cold
         self.lines = []
         self.prologue()

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
-from vnb.cpu.jit.code import Linker
+from vnb.cpu.jit.code import Linker, make
 from vnb.cpu.jit.places import TRANSLATED, DecodedPages, Layout, head
 from vnb.cpu.jit.region import Region, translate
 from vnb.cpu.state import OFFSETS, REGION_COUNT, REGION_RECORD, REGIONS, State
@@ -40,8 +40,14 @@ PACES = {
 
 @cache
 def _background() -> ThreadPoolExecutor:
-    """The one thread on which regions are compiled, for all harts of the process."""
+    """The one thread that has regions compiled, for all harts of the process."""
     return ThreadPoolExecutor(1, "vnb-translator")
+
+
+def _translate(pc: int, layout: Layout, linker: Linker, targets: tuple[int, ...]) -> Region | None:
+    from vnb.cpu.jit.workshop import workshop
+
+    return translate(pc, layout, linker, workshop().make, targets)
 
 
 class Translator:
@@ -155,10 +161,10 @@ class Translator:
     def _translate(self, pc: int, layout: Layout, targets: tuple[int, ...]) -> None:
         linker = self._linker = self._linker or Linker()
         if self.background:
-            future = _background().submit(translate, pc, layout, linker, targets)
+            future = _background().submit(_translate, pc, layout, linker, targets)
             self._pending = future, linker
             future.add_done_callback(self._ring)
-        elif (region := translate(pc, layout, linker, targets)) is not None:
+        elif (region := translate(pc, layout, linker, make, targets)) is not None:
             self._install(region)
 
     def _hidden(self, slot: int) -> int | None:
