@@ -130,7 +130,7 @@ def test_a_region_made_in_the_workshop_is_the_one_made_here() -> None:
 
 
 def test_what_goes_wrong_in_the_workshop_is_told() -> None:
-    with pytest.raises(RuntimeError, match="StopIteration|Error"):
+    with pytest.raises(RuntimeError, match=r"StopIteration|Error"):
         workshop().make(Graph({}, ()))
 
 
