@@ -25,6 +25,8 @@ class Pace:
 
 
 PLACE = (1 << 48) - 1
+CHUNK = 8
+"""Samples are counted by 32 slots, so that those of one loop add up."""
 EXITS_TO_WIDEN = 8
 """Samples at exits of a region after which it is made again with the places it was left for."""
 MOST_TARGETS = 12
@@ -62,7 +64,7 @@ class Translator:
         self.room = ROOM
         self._pending: tuple[Future[Region | None], Linker] | None = None
         self._linker: Linker | None = None
-        self._heads: dict[int, int] = {}
+        self._tried: set[int] = set()  # places of slots: once is enough, whatever comes of it
         self._exits: dict[int, Counter[int]] = {}  # where each region was seen to be left for
         self._open_ended: int | None = None
         self._entries: list[tuple[int, int]] = []  # the decoded page and the slot of each region
@@ -87,19 +89,38 @@ class Translator:
         count = self.state.words[SAMPLE_COUNT]
         samples = self._samples[: 2 * count].tolist()
         self.state.words[SAMPLE_COUNT] = 0
-        hottest: tuple[int, int, int] | None = None
+        hot: dict[int, tuple[int, int]] = {}
         for pc, packed in zip(samples[::2], samples[1::2], strict=True):
             number, place = packed >> 48, packed & PLACE
             if number:
                 self._note_exit(number - 1, pc)
-            pc, place = self._head(pc, place)
-            self.heat[place] += 1
-            if self.heat[place] >= self.pace.hot:
-                hottest = max(hottest or (0, 0, 0), (self.heat[place], pc, place))
+            self.heat[place >> CHUNK] += 1
+            if self.heat[place >> CHUNK] >= self.pace.hot:
+                hot[place >> CHUNK] = pc, place
         if self._pending is None and self._open_ended is not None:
             self._widen(self._open_ended)
-        elif self._pending is None and hottest:
-            self._start(*hottest[1:])
+        for chunk in sorted(hot, key=lambda chunk: -self.heat[chunk]):
+            if self._pending is None:
+                self.heat[chunk] = 0
+                self._start(*self._head(*hot[chunk]))
+
+    def restart(self) -> None:
+        """Forget every region and the code of all of them; what is hot will come again."""
+        for number, (page, index) in enumerate(self._entries):
+            at = number * REGION_RECORD
+            if self.decoded.word(page, index) == self._slot(at):
+                self.decoded.set_word(page, index, self._records[(at >> 3) + 1])
+        self.restarts += bool(self.regions)
+        self.regions, self._entries = [], []
+        self._linker = None
+        self._exits.clear()
+        self._open_ended = None
+        self._tried.clear()
+        self.heat.clear()
+
+    def _slot(self, at: int) -> int:
+        """The slot that enters the region whose record is at this offset."""
+        return self._region | at << 8
 
     def _note_exit(self, number: int, pc: int) -> None:
         """A region was left for pc; if by an indirect jump, it may be made again to hold pc."""
@@ -122,40 +143,22 @@ class Translator:
         if layout.number(0) == old.layout.number(0) and layout.is_entry(old.entry):
             self._translate(old.pc, layout, tuple(targets))
 
-    def restart(self) -> None:
-        """Forget every region and the code of all of them; what is hot will come again."""
-        for number, (page, index) in enumerate(self._entries):
-            at = number * REGION_RECORD
-            if self.decoded.word(page, index) == self._slot(at):
-                self.decoded.set_word(page, index, self._records[(at >> 3) + 1])
-        self.restarts += bool(self.regions)
-        self.regions, self._entries = [], []
-        self._linker = None
-        self._heads.clear()
-        self._exits.clear()
-        self._open_ended = None
-        self.heat.clear()
-
-    def _slot(self, at: int) -> int:
-        """The slot that enters the region whose record is at this offset."""
-        return self._region | at << 8
-
     def _head(self, pc: int, place: int) -> tuple[int, int]:
         """Where the region is to begin that runs what was sampled, and the place of its slot."""
         offset = pc & 0xFFF
-        if place not in self._heads:
-            number = self.decoded.number(place)
-            self._heads[place] = head(lambda at: self.decoded.word(number, at >> 1), offset)
-        start = self._heads[place]
+        number = self.decoded.number(place)
+        start = head(lambda at: self.decoded.word(number, at >> 1), offset)
         return pc - offset + start, place + (start - offset) * 4
 
     def _start(self, pc: int, place: int) -> None:
+        if place in self._tried:
+            return
         if len(self.regions) == REGIONS or sum(r.code.size for r in self.regions) > self.room:
             self.restart()
         layout = Layout(self.decoded, self.decoded.fetch_tlb(), pc, self._hidden)
         if layout.number(0) != self.decoded.number(place) or layout.is_entry(pc & 0xFFF):
             return
-        self.heat[place] = -1 << 20  # one try is enough, whatever comes of it
+        self._tried.add(place)
         self._translate(pc, layout, ())
 
     def _translate(self, pc: int, layout: Layout, targets: tuple[int, ...]) -> None:
