@@ -70,6 +70,9 @@ class DecodedPages:
         return number if rest == 0 and 0 < number < self.state.decoded_count else None
 
 
+_EMPTY = memoryview(b"\xff" * TLB_BYTES).cast("Q")
+
+
 class Layout:
     """The decoded pages around one virtual address, by their distance in pages."""
 
@@ -91,6 +94,10 @@ class Layout:
                 number = None
             self.numbers[delta] = number
         return self.numbers[delta]
+
+    def settle(self) -> None:
+        """Keep what was looked up, and let go of the copy of the TLB."""
+        self.tlb = _EMPTY
 
     def code(self, at: int, length: int) -> bytes:
         """The bytes at an offset, in RAM."""

@@ -216,6 +216,7 @@ class Translator:
         first = numbers[0]
         assert first is not None
         decoded.set_word(first, entry, self._slot(at))
+        layout.settle()
         self.regions.append(region)
         self._entries.append((first, entry))
 
