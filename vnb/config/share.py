@@ -4,7 +4,8 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from vnb import virtio
 from vnb.config.part import Part, Random
@@ -31,15 +32,23 @@ class Share(Part):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.tag, str) or not re.fullmatch(r"[\w][\w.-]{0,30}", self.tag, re.A):
+        if not isinstance(self.tag, str) or not re.fullmatch(r"\w[\w.-]{0,30}", self.tag, re.A):
             raise UsageError(
                 f"tag={self.tag!r}: tag is up to 31 letters, digits, dots, dashes and underscores"
             )
+        if not isinstance(self.write, bool):
+            raise UsageError(f"write={self.write!r}: True or False")
         known = (type(None), Mapping, str, os.PathLike, Files)
         if not isinstance(self.source, known) or isinstance(self.source, bytes):
             raise UsageError(
                 f"source={self.source!r}: give a dict of files, the path of a folder, or a URL"
             )
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The folder that PATH[:rw] means on a command line; its tag is its name."""
+        path = text.removesuffix(":rw")
+        return cls(path, tag=Path(path).resolve().name, write=path != text)
 
     def name(self, index: int) -> str:
         """Its tag, by which the guest mounts it."""
