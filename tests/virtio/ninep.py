@@ -3,6 +3,8 @@
 import struct
 from typing import Any
 
+import pytest
+
 from vnb.virtio.ninep.files import Files
 from vnb.virtio.ninep.messages import (
     BY_NAME,
@@ -11,6 +13,7 @@ from vnb.virtio.ninep.messages import (
     ERROR,
     HEADER,
     LERROR,
+    LINUX,
     NO_FID,
     VERSION,
 )
@@ -214,3 +217,10 @@ class Guest:
         return dict(
             zip(BY_NAME["getattr"].reply.names, self.ask("getattr", fid, 0x7FF), strict=True)
         )
+
+
+def error_of(guest: Guest, name: str, *values: Any) -> str:
+    """The name of the error that this request is refused with."""
+    with pytest.raises(Refusal) as caught:
+        guest.ask(name, *values)
+    return next(name for name, number in LINUX.items() if number == caught.value.code)
