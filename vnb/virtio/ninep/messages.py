@@ -26,39 +26,42 @@ ATTRIBUTES = (
 )
 CHANGES = "mode:4 uid:4 gid:4 size:8 atime_sec:8 atime_nsec:8 mtime_sec:8 mtime_nsec:8"
 STATFS = "type:4 bsize:4 blocks:8 bfree:8 bavail:8 files:8 ffree:8 fsid:8 namelen:4"
-LOCK = "type:1 start:8 length:8 proc_id:4 client_id:s"
+OWNER = "proc_id:4 client_id:s"
+LOCK = f"type:1 start:8 length:8 {OWNER}"
 
+# fmt: off
 MESSAGES = (
-    # request               its fields                                        the reply's
-    (8, "statfs", "fid:4", STATFS),
-    (12, "lopen", "fid:4 flags:4", "qid:q iounit:4"),
-    (14, "lcreate", "fid:4 name:s flags:4 mode:4 gid:4", "qid:q iounit:4"),
-    (16, "symlink", "fid:4 name:s target:s gid:4", "qid:q"),
-    (18, "mknod", "dfid:4 name:s mode:4 major:4 minor:4 gid:4", "qid:q"),
-    (20, "rename", "fid:4 dfid:4 name:s", ""),
-    (22, "readlink", "fid:4", "target:s"),
-    (24, "getattr", "fid:4 request_mask:8", ATTRIBUTES),
-    (26, "setattr", f"fid:4 valid:4 {CHANGES}", ""),
-    (30, "xattrwalk", "fid:4 newfid:4 name:s", "size:8"),
-    (32, "xattrcreate", "fid:4 name:s size:8 flags:4", ""),
-    (40, "readdir", "fid:4 offset:8 count:4", "data:data"),
-    (50, "fsync", "fid:4 datasync:4", ""),
-    (52, "lock", "fid:4 type:1 flags:4 start:8 length:8 proc_id:4 client_id:s", "status:1"),
-    (54, "getlock", f"fid:4 {LOCK}", LOCK),
-    (70, "link", "dfid:4 fid:4 name:s", ""),
-    (72, "mkdir", "dfid:4 name:s mode:4 gid:4", "qid:q"),
-    (74, "renameat", "dfid:4 name:s newdfid:4 newname:s", ""),
-    (76, "unlinkat", "dfid:4 name:s flags:4", ""),
-    (100, "version", "msize:4 version:s", "msize:4 version:s"),
-    (102, "auth", "afid:4 uname:s aname:s n_uname:4", "aqid:q"),
-    (104, "attach", "fid:4 afid:4 uname:s aname:s n_uname:4", "qid:q"),
-    (108, "flush", "oldtag:2", ""),
-    (110, "walk", "fid:4 newfid:4 names:s*", "qids:q*"),
-    (116, "read", "fid:4 offset:8 count:4", "data:data"),
-    (118, "write", "fid:4 offset:8 data:data", "count:4"),
-    (120, "clunk", "fid:4", ""),
-    (122, "remove", "fid:4", ""),
+    # request             its fields                                         those of the reply
+    (8,   "statfs",      "fid:4",                                           STATFS),
+    (12,  "lopen",       "fid:4 flags:4",                                   "qid:q iounit:4"),
+    (14,  "lcreate",     "fid:4 name:s flags:4 mode:4 gid:4",               "qid:q iounit:4"),
+    (16,  "symlink",     "fid:4 name:s target:s gid:4",                     "qid:q"),
+    (18,  "mknod",       "dfid:4 name:s mode:4 major:4 minor:4 gid:4",      "qid:q"),
+    (20,  "rename",      "fid:4 dfid:4 name:s",                             ""),
+    (22,  "readlink",    "fid:4",                                           "target:s"),
+    (24,  "getattr",     "fid:4 request_mask:8",                            ATTRIBUTES),
+    (26,  "setattr",     f"fid:4 valid:4 {CHANGES}",                        ""),
+    (30,  "xattrwalk",   "fid:4 newfid:4 name:s",                           "size:8"),
+    (32,  "xattrcreate", "fid:4 name:s size:8 flags:4",                     ""),
+    (40,  "readdir",     "fid:4 offset:8 count:4",                          "data:data"),
+    (50,  "fsync",       "fid:4 datasync:4",                                ""),
+    (52,  "lock",        f"fid:4 type:1 flags:4 start:8 length:8 {OWNER}",  "status:1"),
+    (54,  "getlock",     f"fid:4 {LOCK}",                                   LOCK),
+    (70,  "link",        "dfid:4 fid:4 name:s",                             ""),
+    (72,  "mkdir",       "dfid:4 name:s mode:4 gid:4",                      "qid:q"),
+    (74,  "renameat",    "dfid:4 name:s newdfid:4 newname:s",               ""),
+    (76,  "unlinkat",    "dfid:4 name:s flags:4",                           ""),
+    (100, "version",     "msize:4 version:s",                               "msize:4 version:s"),
+    (102, "auth",        "afid:4 uname:s aname:s n_uname:4",                "aqid:q"),
+    (104, "attach",      "fid:4 afid:4 uname:s aname:s n_uname:4",          "qid:q"),
+    (108, "flush",       "oldtag:2",                                        ""),
+    (110, "walk",        "fid:4 newfid:4 names:s*",                         "qids:q*"),
+    (116, "read",        "fid:4 offset:8 count:4",                          "data:data"),
+    (118, "write",       "fid:4 offset:8 data:data",                        "count:4"),
+    (120, "clunk",       "fid:4",                                           ""),
+    (122, "remove",      "fid:4",                                           ""),
 )
+# fmt: on
 
 ENTRY = "qid:q offset:8 type:1 name:s"
 """One entry of a directory in the data of a readdir."""
