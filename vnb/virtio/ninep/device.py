@@ -62,28 +62,25 @@ class NineP(Device):
         for chain in queue:
             if chain.reader.available < HEADER.size or chain.writer.available < ERROR.size:
                 raise GuestError("a 9P request without a header, or without room for a reply")
-            self._line_up(queue, chain)
-        self._go_on(queue)
+            _, number, _ = _header(chain)
+            if number == FLUSH:
+                self._interrupt(queue, _old_tag(chain))
+                self._waiting.appendleft(chain)
+            else:
+                self._waiting.append(chain)
+            self._go_on(queue)
 
-    def _line_up(self, queue: Queue, chain: Chain) -> None:
-        """A request waits for its turn, except a flush: that ends one that still waits.
+    def _interrupt(self, queue: Queue, tag: int | None) -> None:
+        """End a request that still waits; so its flush can be answered next.
 
-        The flush is then answered as soon as nothing is left of the request that it is about,
-        and that is when its own turn comes right after what is being served.
+        One that is being served is answered before anything else is, and only then its flush.
         """
-        _, number, _ = _header(chain)
-        if number != FLUSH:
-            return self._waiting.append(chain)
-        old_tag = _old_tag(chain)
         for waiting in self._waiting:
-            _, _, tag = _header(waiting)
-            if tag == old_tag:
+            if _header(waiting)[2] == tag:
                 self._waiting.remove(waiting)
-                error = (ERROR.size, LERROR, tag, LINUX["EINTR"])
-                waiting.writer.write(ERROR.pack(*error))
+                waiting.writer.write(ERROR.pack(ERROR.size, LERROR, tag, LINUX["EINTR"]))
                 queue.push(waiting, waiting.writer.written)
                 break
-        self._waiting.appendleft(chain)
 
     def _go_on(self, queue: Queue) -> None:
         """Serve what waits, up to a request that takes its time."""
@@ -137,7 +134,8 @@ class NineP(Device):
 
 def _header(chain: Chain) -> tuple[int, int, int]:
     """Size, type and tag of a request that is still to be read."""
-    size, number, tag = HEADER.unpack(b"".join(chain.reader.windows(HEADER.size)))
+    windows = chain.reader.windows(HEADER.size)
+    size, number, tag = HEADER.unpack(windows[0] if len(windows) == 1 else b"".join(windows))
     return size, number, tag
 
 
