@@ -220,3 +220,10 @@ def test_no_file_names_a_host_of_a_package_registry() -> None:
         for name, content in contents.items()
         if host.encode() in content
     }
+
+
+def test_the_lock_file_of_the_widgets_names_versions_and_no_addresses() -> None:
+    """`npm run lock` in widgets/ makes it so."""
+    lock = (ROOT / "widgets" / "package-lock.json").read_text()
+    assert '"integrity"' in lock
+    assert "://" not in lock
