@@ -1,6 +1,7 @@
 """The notebooks that people begin with run from top to bottom, and tell what they did."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,23 @@ import jupytext
 import nbformat
 import pytest
 
-from vnb import images
+from vnb import images, labs
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 QUICKSTART = NOTEBOOKS / "01-quickstart.ipynb"
+
+CHECK = re.compile(r'^(?=labs\.check\("([\d.]+)", (\w+)\))', re.M)
+VERDICT = re.compile(r"^(\d\d\.\d+) (right|not yet): ")
+DEBIAN = (pytest.mark.debian, pytest.mark.xdist_group("debian"))
+
+# fmt: off
+LESSONS = (
+    # notebook               pictures  what it prints, in the end
+    ("02-path-of-one-byte",  3,        r"sb: the letter is in the guest's buffer"),
+    ("03-write-a-driver",    3,        r"20 writes, and \d+ of labos"),
+)
+# fmt: on
+"""Notebooks with exercises."""
 
 
 def run(output: Path, notebook: Path = QUICKSTART, **environment: str) -> tuple[int, str]:
@@ -79,3 +93,50 @@ def test_a_failing_step_fails_the_run_and_is_kept_in_its_results(tmp_path: Path)
     assert "ZeroDivisionError" in printed
     executed = nbformat.read(tmp_path / "out" / "broken.ipynb", as_version=4)
     assert [len(cell.outputs) for cell in executed.cells] == [1, 1, 0]
+
+
+def solved(source: Path, folder: Path) -> Path:
+    """The notebook with a right answer to each of its exercises."""
+    notebook = nbformat.read(source, as_version=4)
+    for cell in notebook.cells:
+        cell.source = CHECK.sub(r'\2 = labs.working("\1", None)\n', cell.source)
+    nbformat.write(notebook, folder / source.name)
+    return folder / source.name
+
+
+def verdicts(notebook: Path) -> dict[str, str]:
+    """What the checks in an executed notebook say."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    texts = [output.get("data", {}).get("text/plain", "") for output in outputs]
+    return dict(found.groups() for text in texts if (found := VERDICT.match(text)))
+
+
+def exercises(name: str) -> list[str]:
+    return [exercise for exercise in labs.names() if exercise[:2] == name[:2]]
+
+
+@pytest.mark.parametrize(("name", "figures", "words"), LESSONS)
+@pytest.mark.parametrize("verdict", ["not yet", "right"])
+def test_a_lesson_runs_to_its_end_with_its_exercises_done_and_undone(
+    name: str, figures: int, words: str, verdict: str, tmp_path: Path
+) -> None:
+    source = NOTEBOOKS / f"{name}.ipynb"
+    if verdict == "right":
+        source = solved(source, tmp_path)
+    status, printed = run(tmp_path / "out", source)
+    assert status == 0, printed
+    assert re.search(words, printed)
+    executed = tmp_path / "out" / f"{name}.ipynb"
+    assert verdicts(executed) == dict.fromkeys(exercises(name), verdict)
+    assert pictures(executed) == figures
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.py")), ids=lambda path: path.stem)
+def test_a_notebook_has_the_questions_and_not_the_answers(path: Path) -> None:
+    text = path.read_text()
+    asked = [name for name, _ in CHECK.findall(text)]
+    for name in asked:
+        assert f"Exercise {name}" in text
+        assert f'labs.solution("{name}")' in text
+        assert repr(labs.solution(name)).splitlines()[-1] not in text.splitlines()

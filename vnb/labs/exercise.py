@@ -77,6 +77,8 @@ class Attempt:
         self.passed = error is None
         if isinstance(error, Wrong):
             self.words = str(error)
+        elif isinstance(error, NotImplementedError):
+            self.words = "it is not written yet"
         elif isinstance(error, Exception):
             what = f"{type(error).__name__}: {error}"
             line = line_of(trace)
@@ -110,9 +112,10 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         colour, mark = ("#3a9a5b", "✓ right") if self.passed else ("#d08a2a", "○ not yet")
+        words = html.escape(self.words[:1].upper() + self.words[1:])
         return (
             f'<div style="border-left:4px solid {colour};padding:0.3em 0.8em;margin:0.3em 0">'
-            f'<b style="color:{colour}">{self.name} {mark}</b><br>{html.escape(self.words)}</div>'
+            f'<b style="color:{colour}">{self.name} {mark}</b><br>{words}</div>'
         )
 
 
