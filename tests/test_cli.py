@@ -14,8 +14,7 @@ import pytest
 
 from tests.programs import SPIN, power
 from vnb.attach import Keys, exit_status
-from vnb.cli import chosen_image, disk, main
-from vnb.config import Disk
+from vnb.cli import chosen_image, main
 from vnb.errors import UsageError
 from vnb.images import lock, release
 
@@ -107,13 +106,6 @@ def test_keys_are_sorted_wherever_the_input_is_cut() -> None:
 
 def test_no_code_that_a_guest_gives_turns_failure_into_success() -> None:
     assert [exit_status(code) for code in (None, 0, 7, 255, 256, 65535)] == [0, 0, 7, 255, 255, 255]
-
-
-def test_disks_are_written_as_path_and_mode() -> None:
-    assert disk("a.img") == Disk("a.img")
-    assert disk("a.img:ro") == Disk("a.img", "ro")
-    assert disk("a:b:snapshot") == Disk("a:b", "snapshot")
-    assert disk("a:b") == Disk("a:b")
 
 
 @pytest.mark.parametrize(

@@ -160,3 +160,10 @@ def test_under_the_virtual_clock_it_does_not_matter_how_long_a_disk_takes(tmp_pa
             machine.wait(10)
             runs.append((machine.instructions, machine.memory_hash()))
     assert runs[0] == runs[1]
+
+
+def test_disks_are_written_as_path_and_mode_on_a_command_line() -> None:
+    assert Disk.parse("a.img") == Disk("a.img")
+    assert Disk.parse("a.img:ro") == Disk("a.img", "ro")
+    assert Disk.parse("a:b:snapshot") == Disk("a:b", "snapshot")
+    assert Disk.parse("a:b") == Disk("a:b")

@@ -27,8 +27,8 @@ LAYERS = (
     {"hardware"},
     {"loop"},
     {"machine"},
-    {"widgets", "attach", "doctor", "labs"},
-    {"cli"},
+    {"widgets", "attach", "doctor", "labs", "magics"},
+    {"kernel", "cli"},
 )
 APART = {(room, "host") for room in ("cpu", "platform", "virtio")}  # backends are handed in
 ONLY_IN = {
@@ -37,6 +37,8 @@ ONLY_IN = {
     "matplotlib": {"widgets"},
     "ipywidgets": {"widgets"},
     "anywidget": {"widgets"},
+    "IPython": {"widgets", "magics", "kernel"},
+    "ipykernel": {"kernel"},
 }
 LATE = (
     "numba",

@@ -81,3 +81,8 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_ROOMS})
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """What `%load_ext vnb` calls: the magics %%guest, %%labos, %machine, %put, %get and %stats."""
+    import_module("vnb.magics.notebook").load(shell)

@@ -4,13 +4,13 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import cast, get_args
+from typing import get_args
 
 import click
 
 from vnb import __version__, doctor, images
 from vnb.clock import ClockName
-from vnb.config import Console, Disk, DiskMode, Engine, Part
+from vnb.config import Console, Disk, Engine, Part
 from vnb.cpu.hart import EngineName, load_engine
 from vnb.errors import UsageError, VnbError
 from vnb.images import formats, lock
@@ -65,20 +65,12 @@ def run(
     from vnb.attach import Attachment, window
 
     console = Console(*window())
-    devices: list[Part] = [console, *map(disk, disks)]
+    devices: list[Part] = [console, *map(Disk.parse, disks)]
     chosen = chosen_image(image, kernel, initrd, bios)
     entry = images.opensbi() if firmware == "opensbi" else firmware
     machine = Machine(chosen, memory, devices, append, firmware=entry, clock=clock, engine=engine)
     with machine:
         return Attachment(machine).run(timeout)
-
-
-def disk(text: str) -> Disk:
-    """The Disk that PATH[:MODE] means."""
-    path, colon, mode = text.rpartition(":")
-    if colon and mode in get_args(DiskMode):
-        return Disk(path, cast(DiskMode, mode))
-    return Disk(text)
 
 
 def chosen_image(

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Self, cast, get_args
 
 from vnb import virtio
 from vnb.config.part import Part, Random
@@ -55,6 +55,14 @@ class Disk(Part):
             one_of(self.format, "format", get_args(block.Format))
             if self.path is None:
                 raise UsageError("format: only with a path")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The disk that PATH[:ro|:snapshot] means, as one writes it on a command line."""
+        path, colon, mode = text.rpartition(":")
+        if colon and mode in get_args(DiskMode):
+            return cls(path, cast(DiskMode, mode))
+        return cls(text)
 
     def name(self, index: int) -> str:
         """As Linux does: vda … vdz, vdaa …"""
