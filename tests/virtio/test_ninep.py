@@ -5,6 +5,7 @@ import inspect
 import random
 import stat
 import struct
+import tracemalloc
 
 import pytest
 
@@ -211,6 +212,21 @@ class TestFids:
                 assert refusal.code == LINUX["ENFILE"]
                 refused += 1
         assert refused == 100_001 - MAX_FIDS
+
+    def test_all_of_them_deep_in_long_names_cost_little_memory(self, guest: Guest) -> None:
+        name, depth, fids = "x" * 250, 32, 1000
+        guest.ask("walk", ROOT, 1, [])
+        for _ in range(depth):
+            guest.ask("mkdir", 1, name, 0o755, 0)
+            guest.ask("walk", 1, 1, [name])
+        tracemalloc.start()
+        try:
+            for fid in range(2, fids):
+                guest.ask("walk", ROOT, fid, [name] * 16)
+                guest.ask("walk", fid, fid, [name] * 16)
+            assert tracemalloc.get_traced_memory()[0] < fids * (16 * depth + 500)
+        finally:
+            tracemalloc.stop()
 
     def test_only_so_many_are_open_at_a_time(self, guest: Guest) -> None:
         for _ in range(MAX_OPEN):

@@ -2,6 +2,7 @@
 
 import errno
 import stat
+import sys
 
 from vnb.virtio.ninep.files import File, Files, Path, Status, refuse
 from vnb.virtio.ninep.messages import Qid, bytes_of
@@ -22,7 +23,7 @@ def child(path: Path, name: str) -> Path:
         refuse(errno.EINVAL)
     if len(bytes_of(name)) > MAX_NAME or len(path) >= MAX_DEPTH:
         refuse(errno.ENAMETOOLONG)
-    return (*path, name)
+    return (*path, sys.intern(name))  # one copy of it, however many fids have it in their paths
 
 
 def qid_of(status: Status) -> Qid:
