@@ -19,15 +19,6 @@ def test_a_word_that_does_not_exist_is_an_attribute_error() -> None:
         _ = vnb.Modem
 
 
-def test_import_vnb_is_quick() -> None:
-    code = "import time; t = time.perf_counter(); import vnb; print(time.perf_counter() - t)"
-    seconds = [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True).stdout)
-        for _ in range(3)
-    ]
-    assert min(seconds) < 0.35
-
-
 def test_a_machine_can_be_made_without_loading_a_compiler() -> None:
     code = (
         "import sys, vnb; vnb.Machine();"
@@ -37,15 +28,11 @@ def test_a_machine_can_be_made_without_loading_a_compiler() -> None:
     assert (done.stdout.strip(), done.stderr) == ("", "")
 
 
-def test_the_first_guest_instruction_comes_soon_after_the_import() -> None:
+def test_the_first_guest_instruction_needs_neither_numba_nor_plots_nor_jupyter() -> None:
+    """All of which take longer to load than the guest to start."""
     code = (
-        "import time; t = time.perf_counter(); import vnb; m = vnb.Machine(); m.start();"
-        "m.call(lambda: None); print(time.perf_counter() - t); m.close()"
+        "import sys, vnb; m = vnb.Machine(); m.start(); m.call(lambda: None); m.close();"
+        "print(*{'numba', 'numpy', 'matplotlib', 'pandas', 'fsspec', 'IPython'} & {*sys.modules})"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)  # compiles, if nobody has
-    seconds = []
-    for _ in range(5):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-        seconds.append(float(done.stdout))
-    print(f"from import to the first instruction: {min(seconds):.2f} s")
-    assert min(seconds) < 0.4
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
