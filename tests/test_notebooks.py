@@ -24,6 +24,7 @@ LESSONS = (
     # notebook               pictures  what it prints, in the end
     ("02-path-of-one-byte",  3,        r"sb: the letter is in the guest's buffer"),
     ("03-write-a-driver",    3,        r"20 writes, and \d+ of labos"),
+    pytest.param("04-block-io", 7,     r"mq-deadline +[\d.]+ s for 192 reads", marks=DEBIAN),
 )
 # fmt: on
 """Notebooks with exercises."""
