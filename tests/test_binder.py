@@ -53,7 +53,7 @@ class Peak:
 
 
 @pytest.mark.debian
-@pytest.mark.xdist_group("debian")
+@pytest.mark.xdist_group("notebooks")
 def test_the_quickstart_runs_in_the_memory_that_binder_gives(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "notebooks" / "run.py"), "--output", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -17,7 +17,7 @@ QUICKSTART = NOTEBOOKS / "01-quickstart.ipynb"
 
 CHECK = re.compile(r'^(?=labs\.check\("([\d.]+)", (\w+)\))', re.M)
 VERDICT = re.compile(r"^(\d\d\.\d+) (right|not yet): ")
-DEBIAN = (pytest.mark.debian, pytest.mark.xdist_group("debian"))
+DEBIAN = (pytest.mark.debian, pytest.mark.xdist_group("notebooks"))
 
 # fmt: off
 LESSONS = (
@@ -77,7 +77,7 @@ def test_the_quickstart_runs_on_labos_where_no_mirror_is_reachable(tmp_path: Pat
 
 
 @pytest.mark.debian
-@pytest.mark.xdist_group("debian")
+@pytest.mark.xdist_group("notebooks")
 def test_the_quickstart_boots_debian(tmp_path: Path) -> None:
     images.debian(progress=False)
     status, printed = run(tmp_path)

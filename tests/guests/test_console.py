@@ -18,7 +18,7 @@ from vnb.config import Transport
 from vnb.host.chars import Log, Pipe, Pty, Terminal
 from vnb.virtio.console import EMERG_WR
 
-pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("debian"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("console"), pytest.mark.timeout(300)]
 
 PORT = "/dev/virtio-ports"
 SCROLLBACK = 1 << 14

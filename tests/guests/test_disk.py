@@ -12,7 +12,7 @@ from tests.host.web import serving
 from vnb import Console, Disk, Machine, images
 from vnb.config import Transport
 
-pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("debian"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("disk"), pytest.mark.timeout(300)]
 
 TRANSPORTS: tuple[Transport, ...] = ("mmio", "pci")
 

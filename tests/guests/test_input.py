@@ -10,7 +10,7 @@ import pytest
 from vnb import Console, Machine, images
 from vnb.config import Entropy, Keyboard, Mouse, Tablet, Touch, Transport
 
-pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("debian"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("input"), pytest.mark.timeout(300)]
 
 SEED = 20261122
 EVENT = re.compile(r"^Event: time [\d.]+, type (\d+) \(\w+\), code (\d+) \(\w+\), value (-?\d+)$")

@@ -4,7 +4,7 @@ import pytest
 
 from vnb import Console, Machine, images
 
-pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("debian"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("packages"), pytest.mark.timeout(300)]
 
 
 def test_a_package_of_debian_runs_with_its_libraries() -> None:

@@ -14,7 +14,7 @@ from vnb import Console, Disk, Machine, images
 from vnb.config import Entropy, Keyboard, Screen, Tablet, Transport
 from vnb.virtio.edid import edid
 
-pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("debian"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("screen"), pytest.mark.timeout(300)]
 
 WIDTH, HEIGHT = 1024, 768
 BARS = [(red, green, blue) for green in (255, 0) for red in (255, 0) for blue in (255, 0)]

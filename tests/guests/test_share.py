@@ -14,7 +14,7 @@ from vnb import Console, Machine, Share, images
 from vnb.config import Transport
 from vnb.host.files import Tree
 
-pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("debian"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("share"), pytest.mark.timeout(600)]
 
 TRANSPORTS: tuple[Transport, ...] = ("mmio", "pci")
 FILES = 10_000

@@ -9,7 +9,7 @@ import pytest
 
 from tests.kernel.client import Cell, Client
 
-pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("debian")]
+pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("kernel")]
 
 PNG = b"\x89PNG\r\n\x1a\n and so on"
 

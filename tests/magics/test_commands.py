@@ -171,7 +171,7 @@ def test_labos_has_no_files(bench: Bench, tmp_path: Path) -> None:
 
 
 @pytest.mark.debian
-@pytest.mark.xdist_group("debian")
+@pytest.mark.xdist_group("kernel")
 def test_files_go_into_debian_and_come_back(bench: Bench, tmp_path: Path, rng: Any) -> None:
     bench.put("machine", Machine(images.debian(progress=False), memory="192M"))
     bench.run(bench.ready(), "mkdir '/tmp/a b'; cd '/tmp/a b'")
