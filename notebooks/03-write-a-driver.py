@@ -58,7 +58,7 @@ def paint(size=128):
 path.write_bytes(paint().tobytes())
 machine = Machine(images.labos(), "16M", [Entropy(seed=3), Disk(path)], clock="virtual")
 memory, bus = machine.memory, machine.bus
-print(machine.state, "with", len(bus.regions), "devices on its bus, and", memory.size >> 20, "MiB")
+print(f"The machine is {machine.state}: {machine.instructions} instructions so far.")
 
 # %% [markdown]
 # Every VirtIO device on this board has *registers*, 32 bits wide, that begin at some address. So a

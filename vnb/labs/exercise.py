@@ -3,7 +3,6 @@
 import html
 import inspect
 import pprint
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +24,15 @@ class Exercise:
     examine: Callable[[Any], str]
 
     def solution(self) -> str:
-        """The right answer as a cell would have it."""
+        """The right answer as a cell would have it, so without annotations."""
         if not callable(self.reference):
             return pprint.pformat(self.reference)
-        return textwrap.dedent(inspect.getsource(self.reference))
+        source = inspect.getsource(self.reference)
+        signature = inspect.signature(self.reference)
+        plain = [part.replace(annotation=part.empty) for part in signature.parameters.values()]
+        signature = signature.replace(parameters=plain, return_annotation=signature.empty)
+        body = source[source.index('    """') :]
+        return f"def {self.reference.__name__}{signature}:\n{body}"
 
 
 def expect(right: object, words: str) -> None:

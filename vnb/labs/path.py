@@ -33,7 +33,7 @@ def chain(memory: Memory, table: int, head: int) -> list[tuple[int, int, int]]:
         data = memory.read(table + 16 * head, 16)
         address, length, flags, following = struct.unpack("<QIHH", data)
         found.append((address, length, flags))
-        if not flags & NEXT:
+        if not flags & 1:  # NEXT
             return found
         head = following
 
