@@ -14,7 +14,7 @@ from vnb import Console, Machine, Share, images
 from vnb.config import Transport
 from vnb.host.files import Tree
 
-pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("share"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("share"), pytest.mark.timeout(300)]
 
 TRANSPORTS: tuple[Transport, ...] = ("mmio", "pci")
 FILES = 10_000
@@ -36,7 +36,7 @@ class World:
         self.tree: Tree = machine.devices["tree"]
 
     def run(self, command: str) -> str:
-        return self.machine.shell(command, timeout=300, check=True).stdout
+        return self.machine.shell(command, timeout=1000, check=True).stdout
 
     def python(self, program: str) -> str:
         return self.run(f"cat >/tmp/program.py <<'END'\n{program}\nEND\npython3 /tmp/program.py")
@@ -95,6 +95,7 @@ def test_the_drivers_are_linuxs_own_and_the_tags_are_where_they_are_mounted(worl
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_ten_thousand_files_are_copied_both_ways_and_are_the_same(world: World) -> None:
     files = many(random.Random(SEED), FILES)
     source = world.folder / "many"

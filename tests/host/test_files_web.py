@@ -1,4 +1,4 @@
-"""A web server's folder as a share: its listings are directories, and no name leads elsewhere."""
+"""Shares far away: a web server of which no name leads out, and a store without directories."""
 
 import errno
 import threading
@@ -8,6 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from tests.contracts.files import names, opened, read, refused
@@ -82,3 +83,22 @@ def test_no_name_is_more_than_a_name_to_the_server(
 def test_nothing_can_be_written_there(files: Fsspec) -> None:
     with refused(errno.EROFS):
         files.remove(("hello.txt",), False)
+
+
+def test_a_directory_stays_when_its_last_file_goes_where_only_files_make_directories() -> None:
+    store = fsspec.filesystem("memory")
+    store.pipe_file("/store/dir/only", b"1")
+    files = Fsspec("memory://store", write=True)
+    files.remove(("dir", "only"), False)
+    assert not store.exists("/store/dir")
+    assert names(files) == ["dir"]
+    assert names(files, "dir") == []
+    store.pipe_file("/store/dir/new", b"2")
+    assert names(files) == ["dir"]
+    assert read(files, "dir/new") == b"2"
+    files.rename(("dir", "new"), ("moved",))
+    assert names(files) == ["dir", "moved"]
+    files.remove(("dir",), True)
+    assert names(files) == ["moved"]
+    with refused(errno.ENOENT):
+        files.remove(("dir",), True)

@@ -24,6 +24,9 @@ LARGEST = 256 << 20
 IN_MEMORY = 1 << 20
 """Up to so many bytes in memory, beyond that in a temporary file."""
 
+MOST_EMPTY = 4096
+"""Directories that a guest may have made or emptied where the file system has none of its own."""
+
 BLOCK = 4096
 DIRECTORY, FILE = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o644
 WRITES = os.O_WRONLY | os.O_RDWR
@@ -96,6 +99,7 @@ class Fsspec:
         self._web = bool(WEB & set(_protocols(self.fs)))
         self._root = root.rstrip("/")
         self._began = time.time_ns()
+        self._empty: set[Path] = set()  # directories that exist only here, until they are removed
 
     def __repr__(self) -> str:
         return f"Fsspec({self.url!r}" + (", write=True)" if self.write else ")")
@@ -144,6 +148,7 @@ class Fsspec:
                 refuse(errno.EEXIST)
             if stat.S_ISDIR(mode):
                 self.fs.mkdir(self.url_of(path), create_parents=False)
+                self._keep(path)
             elif stat.S_ISREG(mode):
                 self.fs.pipe_file(self.url_of(path), b"")
             else:
@@ -168,6 +173,7 @@ class Fsspec:
             if new != path:
                 self.fs.cp_file(self.url_of(path), self.url_of(new))
                 self.fs.rm_file(self.url_of(path))
+                self._keep(path[:-1])
 
     def remove(self, path: Path, directory: bool) -> None:
         self._check_write()
@@ -176,10 +182,13 @@ class Fsspec:
                 refuse(errno.ENOTDIR if directory else errno.EISDIR)
             if not directory:
                 self.fs.rm_file(self.url_of(path))
+                self._keep(path[:-1])
             elif next(self._entries(path), None) is not None:
                 refuse(errno.ENOTEMPTY)
             else:
-                self.fs.rmdir(self.url_of(path))
+                self._empty.discard(path)
+                if self._there(path) is not None:
+                    self.fs.rmdir(self.url_of(path))
 
     def change(self, path: Path, changes: Changes) -> None:
         """Only the size is the guest's to change; the rest is as it is, and no error."""
@@ -227,8 +236,20 @@ class Fsspec:
             if found["type"] == "directory":
                 return found
         self.fs.invalidate_cache()
-        info: dict[str, Any] = self.fs.info(self.url_of(path))
+        try:
+            info: dict[str, Any] = self.fs.info(self.url_of(path))
+        except FileNotFoundError:
+            if path not in self._empty:
+                raise
+            return {"type": "directory"}
         return info
+
+    def _keep(self, path: Path) -> None:
+        """A directory stays for the guest, where the file system has none without files."""
+        if self._there(path) is None:
+            if len(self._empty) >= MOST_EMPTY:
+                refuse(errno.ENOSPC)
+            self._empty.add(path)
 
     def _there(self, path: Path) -> dict[str, Any] | None:
         """The same, or None if there is nothing."""
@@ -240,13 +261,22 @@ class Fsspec:
     def _entries(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         """The names in a directory, those that a guest can say, and what is known of them."""
         self.fs.invalidate_cache()
-        for info in self.fs.ls(self.url_of(path) + ("/" if self._web else ""), detail=True):
+        try:
+            found = self.fs.ls(self.url_of(path) + ("/" if self._web else ""), detail=True)
+        except FileNotFoundError:
+            if path and path not in self._empty:
+                raise
+            found = []
+        empty = [one[-1] for one in self._empty if one[:-1] == path]
+        seen = {"", ".", ".."}
+        for info in [*found, *({"name": name, "type": "directory"} for name in empty)]:
             name = info["name"].rstrip("/").rpartition("/")[2]
             if self._web:
                 if "?" in name or "#" in name:
                     continue
                 name = unquote(name)
-            if name not in ("", ".", "..") and "/" not in name and "\0" not in name:
+            if name not in seen and "/" not in name and "\0" not in name:
+                seen.add(name)
                 yield name, info
 
     def _status(self, path: Path, info: dict[str, Any], size: int | None = None) -> Status:
