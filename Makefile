@@ -25,7 +25,7 @@ lab: $(VENV)/.lab ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab $(ROOT_TOO) --notebook-dir=notebooks \
 	  --LabApp.default_url=/lab/tree/01-quickstart.ipynb
 
-test: lint ## lint, then the whole test suite
+test: lint $(VENV)/.browser ## lint, then the whole test suite
 	$(NPM) test
 	$(BIN)/pytest -n 2 --dist loadgroup
 
@@ -39,6 +39,10 @@ bench: $(VENV)/.dev ## the tables of benchmarks/README.md, measured here
 	$(BIN)/python benchmarks/cpu.py
 	$(BIN)/python benchmarks/boot.py
 	$(BIN)/python benchmarks/idle.py
+	$(BIN)/python benchmarks/devices.py
+	$(BIN)/python benchmarks/net.py
+	$(BIN)/python benchmarks/share.py
+	$(BIN)/python benchmarks/stats.py
 
 guest: $(VENV)/.dev ## rebuild the embedded guest, vnb/guest/labos.elf
 	$(BIN)/python -m vnb.guest.build
@@ -64,4 +68,14 @@ $(VENV)/.lab $(VENV)/.dev: $(VENV)/.%: pyproject.toml $(wildcard widgets/src/* w
 	@$(BIN)/python -m pip install --quiet --editable '.[$*]' || { \
 	  echo "pip could not install vnb's dependencies (its own message is above)." \
 	  "Can this machine reach a Python package index?" >&2; exit 1; }
+	@touch $@
+
+# The tests of the widgets need a real browser: the system's Chromium, or else one that is installed.
+$(VENV)/.browser: | $(VENV)/.dev
+	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	       && apt-get update -q && apt-get install -q --yes --no-install-recommends chromium; } \
+	  || $(BIN)/playwright install --with-deps chromium \
+	  || { echo "The tests need Chromium, which could be installed neither by apt-get nor by" \
+	       "Playwright. Install it and try again." >&2; exit 1; }
 	@touch $@
