@@ -451,8 +451,8 @@ plt.show()
 
 # %% [markdown]
 # With `mq-deadline` the orange strokes stand closer together: reads pass by the writes that wait.
-# The writers pay for that, but they are promised to be served after five seconds at the latest, and
-# that is the *deadline* in the name.
+# The writers are promised to be served after five seconds at the latest, and that is the *deadline*
+# in the name. (Even so they are done sooner, all in all: the elevator works for them, too.)
 #
 # ## The whole story
 #
