@@ -1,5 +1,6 @@
 """A front end: runs cells in a kernel and keeps what came of them."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,19 +32,23 @@ class Cell:
 class Client:
     """One kernel, and this front end of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, **environment: str) -> None:
         self.manager: KernelManager
         self.channels: BlockingKernelClient
-        self.manager, self.channels = start_new_kernel(kernel_name="vnb")
+        self.manager, self.channels = start_new_kernel(
+            kernel_name="vnb", env=os.environ | environment
+        )
 
     def close(self) -> None:
         self.channels.stop_channels()
         self.manager.shutdown_kernel()
 
-    def run(self, code: str, meanwhile: Callable[[Cell], None] | None = None) -> Cell:
+    def run(
+        self, code: str, meanwhile: Callable[[Cell], None] | None = None, silent: bool = False
+    ) -> Cell:
         """Run a cell; `meanwhile` is called after each message of it."""
         began, cell = time.monotonic(), Cell()
-        sent = self.channels.execute(code)
+        sent = self.channels.execute(code, silent=silent)
         while (message := self._next(self.channels.get_iopub_msg, sent)) is not None:
             kind, content = message["msg_type"], message["content"]
             cell.messages.append((time.monotonic() - began, kind, content))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from tests.kernel.client import Cell, Client
@@ -82,6 +83,23 @@ def test_commands_and_paths_of_the_guest_are_completed(kernel: Client) -> None:
     assert kernel.complete("for f in x; do imgc") == (["imgcat"], "imgc")
     kernel.run("touch ~/here")
     assert kernel.complete("ls ~/he") == (["~/here"], "~/he")
+
+
+def test_debian_is_the_guest_that_a_kernel_starts_with_and_its_building_is_watched(
+    tmp_path: Path, kernel: Client
+) -> None:
+    kernel.run("true")  # so that all that is needed has been fetched
+    cache = platformdirs.user_cache_path("vnb")
+    (tmp_path / "vnb").mkdir()
+    for folder in ("packages", "compiled"):
+        (tmp_path / "vnb" / folder).symlink_to(cache / folder)
+    new = Client(XDG_CACHE_HOME=str(tmp_path))
+    try:
+        ran = new.run("uname")
+    finally:
+        new.close()
+    assert "unpacking linux-image" in ran.text and ran.text.endswith("Linux\n")
+    assert "not started" in ran.shown("update_display_data")[0]["text/plain"]
 
 
 def test_a_machine_can_be_made_anew_in_a_cell(kernel: Client) -> None:

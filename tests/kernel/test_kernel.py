@@ -78,6 +78,15 @@ def test_magics_come_first_and_the_shell_s_lines_after_them(kernel: Client) -> N
     assert len(ran.shown()) == 1
 
 
+def test_a_silent_cell_runs_and_shows_nothing(kernel: Client) -> None:
+    kernel.run("echo")
+    assert not kernel.run("mem poke 0x80200000 7; echo on", silent=True).text
+    failed = kernel.run("%nothing", silent=True)
+    assert failed.reply["ename"] == "UsageError"
+    assert {kind for _, kind, _ in failed.messages} == {"status"}
+    assert kernel.run("mem peek 0x80200000 1").text == "07\n"
+
+
 def test_a_magic_that_fails_ends_the_cell(kernel: Client) -> None:
     ran = kernel.run("%machine use nobody\necho on")
     assert ran.reply["ename"] == "UsageError" and not ran.text

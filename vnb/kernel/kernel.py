@@ -1,11 +1,13 @@
 """Requests of Jupyter's front ends become commands in a guest, and its answers their replies."""
 
 import asyncio
+import sys
 import threading
 import traceback
 from functools import partial
 from typing import Any
 
+from ipykernel.iostream import OutStream
 from ipykernel.kernelbase import Kernel
 
 from vnb import __version__
@@ -65,6 +67,13 @@ class GuestKernel(Kernel):
         self._errands: dict[Errand, Any] = {}
         self._lock = threading.Lock()
 
+    def set_parent(self, ident: Any, parent: Any, channel: str = "shell") -> None:
+        """What this process prints itself, such as a download's bar, is of the cell that runs."""
+        super().set_parent(ident, parent, channel)  # type: ignore[no-untyped-call]
+        for stream in (sys.stdout, sys.stderr):
+            if channel == "shell" and isinstance(stream, OutStream):
+                stream.set_parent(parent)  # type: ignore[no-untyped-call]
+
     # Cells
 
     async def do_execute(
@@ -79,7 +88,7 @@ class GuestKernel(Kernel):
         cell_id: str | None = None,
     ) -> dict[str, Any]:
         """Run the cell; "error" where the guest's status is not 0, with the status as `evalue`."""
-        error = await self._outcome(partial(self._run, code))
+        error = await self._outcome(partial(self._run, code, silent))
         if error is None:
             return {
                 "status": "ok",
@@ -87,13 +96,12 @@ class GuestKernel(Kernel):
                 "payload": [],
                 "user_expressions": {},
             }
-        if not silent:
-            self._page.error(**error)
+        self._page.error(**error)
         return {"status": "error", "execution_count": self.execution_count, **error}
 
-    def _run(self, code: str) -> Result | None:
+    def _run(self, code: str, silent: bool) -> Result | None:
         """The cell, on a thread of its own."""
-        self._page.begin()
+        self._page.begin(silent)
         parts = cell.parse(code)
         for name, line in parts.magics:
             commands.run(self._bench, name or "help", line)

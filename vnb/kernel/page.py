@@ -16,10 +16,12 @@ class KernelPage:
         self._kernel = kernel
         self._formatter = DisplayFormatter()
         self._told = 0  # lines told by this cell
+        self._silent = False
 
-    def begin(self) -> None:
-        """Another cell."""
+    def begin(self, silent: bool) -> None:
+        """Another cell; a `silent` one shows nothing."""
         self._told = 0
+        self._silent = silent
 
     def print(self, text: str) -> None:
         self._send("stream", name="stdout", text=text)
@@ -42,5 +44,7 @@ class KernelPage:
         self._send(kind, data=shown, metadata=metadata, transient=transient)
 
     def _send(self, kind: str, **content: Any) -> None:
+        if self._silent:
+            return
         send = self._kernel.send_response
         send(self._kernel.iopub_socket, kind, content)  # type: ignore[no-untyped-call]
