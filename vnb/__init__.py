@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vnb import images
+    from vnb import images, labs
     from vnb.agent import CommandFailed, Result
     from vnb.config import (
         Console,
@@ -39,6 +39,7 @@ _ROOMS = {
     "Entropy":       "config",
     "Switch":        "host.ether",
     "images":        "images",
+    "labs":          "labs",
     "Result":        "agent",
     "CommandFailed": "agent",
     "VnbError":      "errors",
@@ -69,6 +70,7 @@ __all__ = [
     "UsageError",
     "VnbError",
     "images",
+    "labs",
 ]
 
 
@@ -76,7 +78,7 @@ def __getattr__(name: str) -> Any:
     if name not in _ROOMS:
         raise AttributeError(f"module 'vnb' has no attribute {name!r}")
     room = import_module(f"vnb.{_ROOMS[name]}")
-    return room if name == "images" else getattr(room, name)
+    return room if name == _ROOMS[name] else getattr(room, name)
 
 
 def __dir__() -> list[str]:
