@@ -215,9 +215,9 @@ class Agent:
         if self._wait(self._greeting, timeout, "the guest's shell agent answered") is None:
             raise TimeoutError(f"the guest's shell agent did not answer within {timeout:.0f} s")
         if (left := self._left) is not None:
-            what = f"{left.command!r}, interrupted earlier, ended"
+            what = f"{left.command!r}, given up earlier, ended"
             if self._wait(left.result, deadline.left(), what) is None:
-                raise TimeoutError(f"{left.command!r}, interrupted earlier, is still running")
+                raise TimeoutError(f"{left.command!r}, given up earlier, is still running")
             self._left = None
 
     def _greeting(self) -> bool | None:

@@ -1,7 +1,6 @@
 """The guest shell with Debian: what it keeps, shows, completes and interrupts."""
 
 import base64
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,9 +101,10 @@ def test_debian_is_the_guest_that_a_kernel_starts_with_and_its_building_is_watch
     assert "not started" in ran.shown("update_display_data")[0]["text/plain"]
 
 
-def test_a_machine_can_be_made_anew_in_a_cell(kernel: Client) -> None:
-    began = time.monotonic()
-    ran = kernel.run(
-        "%machine image=debian memory=160M disk=4M transport=pci\ncat /proc/partitions"
-    )
-    assert "vda" in ran.text and time.monotonic() - began < 60
+def test_a_machine_can_be_made_anew_in_a_cell(kernel: Client, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    asked = f"%machine image=debian memory=160M disk=4M share={folder}:rw transport=pci\n"
+    ran = kernel.run(asked + "cat /proc/partitions; cd /mnt/data; echo written >there")
+    assert "vda" in ran.text and ran.reply["status"] == "ok"
+    assert (folder / "there").read_text() == "written\n"

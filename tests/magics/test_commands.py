@@ -1,5 +1,7 @@
 """What the magics do on a bench, with labos, and what they say of lines that are wrong."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,26 @@ def test_a_machine_takes_the_place_of_the_one_of_its_name(bench: Bench) -> None:
     assert bench.machine() is first
     commands.run(bench, "machine", LABOS)
     assert first.state == "off" and bench.machine() is not first
+
+
+def test_a_line_can_be_run_again_although_its_disk_has_one_writer(
+    bench: Bench, tmp_path: Path
+) -> None:
+    (tmp_path / "disk").write_bytes(bytes(1 << 20))
+    for _ in range(2):
+        commands.run(bench, "machine", f"{LABOS} disk={tmp_path}/disk")
+        first = bench.ready()
+    with pytest.raises(UsageError, match="memory="):
+        commands.run(bench, "machine", "image=labos memory=3")
+    assert bench.machine() is first and first.state == "running"
+
+
+def test_a_bench_keeps_no_machine_that_nobody_refers_to(bench: Bench) -> None:
+    commands.run(bench, "machine", LABOS)
+    machine = weakref.ref(bench.ready())
+    del bench.variables["machine"]
+    gc.collect()
+    assert machine() is None and bench.current() is None
 
 
 def test_without_one_of_its_own_a_bench_means_the_machine_started_last(bench: Bench) -> None:
@@ -173,7 +195,7 @@ def test_labos_has_no_files(bench: Bench, tmp_path: Path) -> None:
 @pytest.mark.debian
 @pytest.mark.xdist_group("kernel")
 def test_files_go_into_debian_and_come_back(bench: Bench, tmp_path: Path, rng: Any) -> None:
-    bench.put("machine", Machine(images.debian(progress=False), memory="192M"))
+    bench.put("machine", lambda: Machine(images.debian(progress=False), memory="192M"))
     bench.run(bench.ready(), "mkdir '/tmp/a b'; cd '/tmp/a b'")
     script, large = tmp_path / "it's", tmp_path / "large"
     script.write_text("#!/bin/sh\necho ran\n")

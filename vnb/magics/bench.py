@@ -1,6 +1,7 @@
 """The machines on a notebook's bench: which one a cell means, how it is started, what it ran."""
 
 import time
+import weakref
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
@@ -40,12 +41,14 @@ class Bench:
         self._make = make
         self.spare: Machine | None = None
         """A machine of the bench's own, which nobody has named."""
-        self._chosen: Machine | None = None
+        # No more than that, because a machine that nobody refers to must end.
+        self._chosen: Callable[[], Machine | None] = lambda: None
 
     def choose(self, name: str) -> Machine:
         """The machine of that name is meant from now on."""
-        self._chosen = self.named(name)
-        return self._chosen
+        machine = self.named(name)
+        self._chosen = weakref.ref(machine)
+        return machine
 
     def named(self, name: str) -> Machine:
         """The machine that a variable holds; UsageError with those that there are."""
@@ -63,16 +66,22 @@ class Bench:
             if isinstance(value, Machine) and not name.startswith("_")
         }
 
-    def put(self, name: str, machine: Machine) -> None:
-        """`machine` is meant from now on; another one that had that name is closed."""
-        if isinstance(before := self.variables.get(name), Machine):
+    def put(self, name: str, make: Callable[[], Machine]) -> Machine:
+        """What `make` makes has that name and is meant from now on; what had it is closed.
+
+        That comes first, because both may want the same disk.
+        """
+        if isinstance(before := self.variables.pop(name, None), Machine):
             before.close()
-        self.variables[name] = self._chosen = machine
+        machine = self.variables[name] = make()
+        self._chosen = weakref.ref(machine)
+        return machine
 
     def current(self) -> Machine | None:
         """The machine that is meant, if there is one."""
-        held = any(self._chosen is machine for machine in self.machines().values())
-        return self._chosen if held else last_started()
+        chosen = self._chosen()
+        held = any(chosen is machine for machine in self.machines().values())
+        return chosen if held else last_started()
 
     def machine(self, name: str | None = None) -> Machine:
         """The machine of that name, or the one that is meant, made if need be; UsageError."""

@@ -13,7 +13,7 @@ import click
 
 from vnb import images
 from vnb.clock import ClockName
-from vnb.config import Console, Disk, Engine, Part, Share, Transport
+from vnb.config import Console, Disk, Engine, Part, Share, Transport, check
 from vnb.errors import UsageError
 from vnb.machine import Machine
 from vnb.magics import files
@@ -80,8 +80,8 @@ def configure(
         raise UsageError(f"name={name}: a name as variables have them")
     devices: list[Part] = [Console(), *map(a_disk, disk), *map(Share.parse, share)]
     chosen = an_image(image or DEFAULT, packages)
-    bench.put(name, Machine(chosen, memory, devices, **more))
-    config = bench.machine().config
+    check(chosen, memory, devices, **more)  # while the machine of that name is still there
+    config = bench.put(name, lambda: Machine(chosen, memory, devices, **more)).config
     bench.page.tell(f"{name}: {chosen.name}, {', '.join(map(str, config.devices))}; not started")
 
 
