@@ -1,5 +1,6 @@
 """A guest's output on its way to a page: at most so many messages and bytes in a second."""
 
+import json
 import time
 
 from vnb.magics.page import Page
@@ -12,7 +13,10 @@ BURST = 0.1
 """Seconds by which messages may come early, so that a short answer is not late."""
 
 RATE = 800_000
-"""Characters in a second; of more than a million bytes Jupyter's server drops the rest."""
+"""Bytes in a second, as they are sent; of more than a million Jupyter's server drops the rest."""
+
+ENVELOPE = 800
+"""Bytes of a message besides its text."""
 
 
 class Output:
@@ -33,12 +37,12 @@ class Output:
         self._hand_on(b"", final=True)
 
     def _hand_on(self, data: bytes, final: bool = False) -> int:
-        """Characters of text in it."""
-        characters = 0
+        """How many bytes of messages the text in it became."""
+        sent = 0
         for piece in self._stream.feed(data, final):
             if isinstance(piece, str):
-                characters += len(piece)
+                sent += ENVELOPE + len(json.dumps(piece, ensure_ascii=False).encode())
                 self._page.print(piece)
             else:
                 self._page.show(piece)
-        return characters
+        return sent
