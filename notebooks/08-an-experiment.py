@@ -26,12 +26,12 @@
 # something, wherever it comes from. How large are the two? And does it matter whether the device is
 # found over MMIO, as in a small board, or over PCI, as in a PC?
 #
-# **Hypothesis.** The guest needs
+# **Hypothesis.** To read a file, the guest needs
 #
-# $$ n_\text{instructions} = a \cdot n_\text{messages} + b \cdot n_\text{bytes} $$
+#     instructions = a × messages + b × bytes
 #
-# instructions to read a file, where *a* and *b* do not depend on the file, and *a* not on the
-# transport by more than a few per cent.
+# where *a* and *b* do not depend on the file, and *a* not on the transport by more than a few per
+# cent.
 
 # %%
 import hashlib

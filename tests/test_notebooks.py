@@ -1,5 +1,6 @@
 """The notebooks that people begin with run from top to bottom, and tell what they did."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -25,6 +26,10 @@ LESSONS = (
     ("02-path-of-one-byte",  3,        r"sb: the letter is in the guest's buffer"),
     ("03-write-a-driver",    3,        r"20 writes, and \d+ of labos"),
     pytest.param("04-block-io", 7,     r"mq-deadline +[\d.]+ s for 192 reads", marks=DEBIAN),
+    pytest.param("05-networks", 8,     r"The file is whole", marks=DEBIAN),
+    pytest.param("06-shares", 4,       r"1000 × write", marks=DEBIAN),
+    pytest.param("07-input-and-screen", 7, r"[1-8] of 8 caught", marks=DEBIAN),
+    ("08-an-experiment",     1,        r"(?s)(mmio|pci) +identical.*A message costs 1,\d+ instr"),
 )
 # fmt: on
 """Notebooks with exercises."""
@@ -83,6 +88,14 @@ def test_the_quickstart_boots_debian(tmp_path: Path) -> None:
     status, printed = run(tmp_path)
     assert "labos runs instead" not in printed
     check_quickstart(tmp_path, status, printed)
+
+
+def test_the_experiment_pins_the_guest_that_there_is() -> None:
+    """Who changes labos runs notebook 08 again, looks at its conclusions, and pins the new one."""
+    payload = images.labos().payload
+    assert isinstance(payload, Path)
+    digest = hashlib.sha256(payload.read_bytes()).hexdigest()
+    assert f'PINNED = "{digest}"' in (NOTEBOOKS / "08-an-experiment.py").read_text()
 
 
 def test_a_failing_step_fails_the_run_and_is_kept_in_its_results(tmp_path: Path) -> None:

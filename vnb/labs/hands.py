@@ -1,6 +1,5 @@
 """The exercises of notebook 07: where a hand points, what it types, and what a screen shows."""
 
-import math
 from typing import Any
 
 from vnb.labs.exercise import Exercise, asked, expect
@@ -10,7 +9,8 @@ MOST = 0x7FFF
 
 def to_tablet(x: int, y: int, width: int, height: int) -> tuple[int, int]:
     """Where a tablet has to point for pixel (x, y) of a screen; each from 0 to 32767."""
-    return math.ceil(x * 32767 / (width - 1)), math.ceil(y * 32767 / (height - 1))
+    across, down = width - 1, height - 1  # rounded up, because guests round down
+    return (x * 32767 + across - 1) // across, (y * 32767 + down - 1) // down
 
 
 def examine_to_tablet(answer: object) -> str:

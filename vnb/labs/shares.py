@@ -8,7 +8,8 @@ from vnb.labs.exercise import Exercise, asked, expect
 
 def header(message: bytes) -> tuple[int, int, int]:
     """(size, type, tag) of a 9P message."""
-    return struct.unpack_from("<IBH", message)
+    size, tag = (int.from_bytes(field, "little") for field in (message[:4], message[5:7]))
+    return size, message[4], tag
 
 
 def examine_header(answer: object) -> str:
@@ -31,11 +32,12 @@ def examine_header(answer: object) -> str:
 
 def walk(tag: int, fid: int, newfid: int, names: list[str]) -> bytes:
     """The request that makes `newfid` what one finds by `names` from `fid`."""
-    body = struct.pack("<IIH", fid, newfid, len(names))
+    fields = [(110, 1), (tag, 2), (fid, 4), (newfid, 4), (len(names), 2)]
+    message = b"".join(value.to_bytes(size, "little") for value, size in fields)
     for name in names:
         encoded = name.encode()
-        body += struct.pack("<H", len(encoded)) + encoded
-    return struct.pack("<IBH", 7 + len(body), 110, tag) + body
+        message += len(encoded).to_bytes(2, "little") + encoded
+    return (4 + len(message)).to_bytes(4, "little") + message
 
 
 def examine_walk(answer: object) -> str:

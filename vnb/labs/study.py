@@ -56,14 +56,10 @@ def examine_spread(answer: object) -> str:
 
 def bibtex(citation: Mapping[str, str]) -> str:
     """An entry for LaTeX from title, author, version and date-released (2026-01-31)."""
-    return (
-        "@software{vnb,\n"
-        f"  title = {{{citation['title']}}},\n"
-        f"  author = {{{citation['author']}}},\n"
-        f"  version = {{{citation['version']}}},\n"
-        f"  year = {{{citation['date-released'][:4]}}},\n"
-        "}"
-    )
+    fields = {name: citation[name] for name in ("title", "author", "version")}
+    fields["year"] = citation["date-released"][:4]
+    lines = [f"  {name} = {{{value}}}," for name, value in fields.items()]
+    return "\n".join(["@software{vnb,", *lines, "}"])
 
 
 def examine_bibtex(answer: object) -> str:
