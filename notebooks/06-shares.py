@@ -384,6 +384,6 @@ for path in folder.iterdir():
 #   with `flock`.
 # - `Share("https://…")` and other addresses that fsspec knows make a bucket or a web server
 #   readable.
-# - In labos, `9p ls`, `9p cat` and `9p sum` speak the same language, in 400 lines of C: see
+# - In labos, `9p ls`, `9p cat` and `9p sum` speak the same language, in 300 lines of C: see
 #   `vnb/guest/ninep.c`.
 # - Write an answer to `walk` and `getattr` for a tree that is never stored: `/year/month/day`.

@@ -88,7 +88,7 @@ prompt = tiny.console.expect("labos>")
 print(prompt.string[: prompt.start()].strip())
 
 # %% [markdown]
-# Each group of events ends with `SYN REPORT`, "all this happened at the same time". A tablet
+# Each group of events ends with `SYN_REPORT`, "all this happened at the same time". A tablet
 # reports where the pen is, from 0 to 32767 in both directions, whatever the size of the screen: a
 # tablet does not know what it is the tablet of.
 #

@@ -318,12 +318,12 @@ material = {
 pd.Series(material, name="").to_frame()
 
 # %% [markdown]
-# The data go into a file beside the notebook; its digest in the text lets a reader check that it is
-# the file that is meant. (It is the same for everybody: so is every number in it.)
+# Data belong beside the notebook, in a file: `Path("bytes.csv").write_text(table)`. Its digest, in
+# the text, lets a reader check that it is the file that is meant, and here it does more: since
+# every number is the same for everybody, so is the digest.
 
 # %%
 table = data.to_csv(index=False)
-# Path("what-does-a-byte-cost.csv").write_text(table)
 print(table[:120], "…\n", sep="")
 print(len(data), "rows, SHA-256", hashlib.sha256(table.encode()).hexdigest())
 
