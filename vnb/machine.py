@@ -96,6 +96,8 @@ class Machine:
         self._agent = agent
         self._backends = backends
         self._face: Any = None  # its widgets, once a notebook shows it
+        self.resting = False
+        """Paused because nobody looked at it or used it; whoever does either wakes it."""
         self._bell = bell
         self._loop = loop
         self._finalizer = weakref.finalize(self, loop.close)  # also when Python exits
@@ -114,6 +116,7 @@ class Machine:
 
     def resume(self) -> None:
         """Go on after a pause; UsageError if the machine is off."""
+        self.resting = False
         self._loop.resume()
 
     def reset(self) -> None:
@@ -181,6 +184,8 @@ class Machine:
         if not any(isinstance(device, Console) for device in self.config.devices):
             raise UsageError("shell: devices has no Console(), which carries the shell's port")
         self._loop.check()
+        if self.resting:
+            self.resume()
         prelude = SESSION if session and self.config.image.kind == "linux" else ""
         return self._agent.run(command, timeout, check, on_output, prelude)
 

@@ -31,7 +31,6 @@ class Rest:
         self._machine = weakref.ref(machine)
         self._limit = limit()
         self._seen = time.monotonic()
-        self._resting = False
 
     def seen(self) -> None:
         """A page shows the machine, now."""
@@ -43,11 +42,11 @@ class Rest:
         if machine is None or self._limit is None:
             return None
         quiet = min(time.monotonic() - self._seen, machine.console.bell.idle)
-        if self._resting and (quiet < self._limit or machine.state != "paused"):
-            self._resting = False
-            if machine.state == "paused":
-                machine.resume()
+        if machine.resting and machine.state != "paused":
+            machine.resting = False
+        elif machine.resting and quiet < self._limit:
+            machine.resume()
         elif machine.state == "running" and quiet >= self._limit:
             machine.pause()
-            self._resting = True
+            machine.resting = True
         return max(1.0, self._limit - quiet) if machine.state == "running" else None
