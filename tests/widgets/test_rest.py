@@ -83,12 +83,9 @@ def test_a_resting_machine_that_a_cell_takes_over_is_left_to_it(clock: Clock) ->
         assert machine.state == "off"
 
 
-def test_a_cell_that_needs_the_shell_wakes_a_resting_machine(clock: Clock) -> None:
+def test_a_cell_that_needs_the_shell_wakes_a_resting_machine() -> None:
     with Machine(memory="16M") as machine:
         machine.shell("echo awake", timeout=60)
-        clock.now += 1000
-        Rest(machine)
-        clock.now += 1000
         machine.pause()
         machine.resting = True
         assert machine.shell("echo again", timeout=60).stdout.strip() == "again"
