@@ -191,10 +191,10 @@ class Hardware:
             return 0
         return min(waits) / TIMEBASE
 
-    def resize(self, columns: int, rows: int) -> None:
-        """The terminal has a new size, in characters."""
+    def resize(self, columns: int, rows: int, port: str = "") -> None:
+        """The terminal at the console's port of this name has a new size, in characters."""
         if self.console is not None:
-            self.console.resize(columns, rows)
+            self.console.resize(columns, rows, self._ports[port])
 
     def close(self) -> None:
         """Give the guest's memory back to the host, once no device reaches for it any more."""
@@ -213,6 +213,7 @@ class Hardware:
         if config.image.agent:
             all_ports.append(Port(backends.agent, name=PORT))
         all_ports += [Port(chars, name, name in terminals) for name, chars in ports.items()]
+        self._ports = {port.name: number for number, port in enumerate(all_ports)}
         self.console = console = virtio.Console(all_ports, *backends.size)
         for chars in ports.values():
             chars.on_change = Watch(console, self._post)

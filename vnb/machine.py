@@ -19,6 +19,7 @@ from vnb.console import ConsoleSession
 from vnb.cpu.hart import Hart, TranslatorName
 from vnb.errors import UsageError
 from vnb.hardware import Backends, Hardware
+from vnb.host.chars import Terminal
 from vnb.loop import Loop, State
 from vnb.memory import Memory
 from vnb.panel import Panel
@@ -82,15 +83,26 @@ class Machine:
         loop = Loop(build, backends.close, bell)
         for terminal in (backends.terminal, backends.agent):
             terminal.on_change = loop.poll
-            terminal.on_output = bell.ring
+        backends.agent.on_output = bell.ring
         self.config = config
 
-        def resize(columns: int, rows: int) -> None:
-            Console(columns, rows)  # says what is wrong with them, if anything
-            backends.size = (columns, rows)
-            loop.call(lambda: loop.hardware.resize(columns, rows))
+        def session(terminal: Terminal, port: str) -> ConsoleSession:
+            def resize(columns: int, rows: int) -> None:
+                Console(columns, rows)  # says what is wrong with them, if anything
+                if not port:
+                    backends.size = (columns, rows)
+                loop.call(lambda: loop.hardware.resize(columns, rows, port))
 
-        self.console = ConsoleSession(backends.terminal, bell, loop.ended, resize)
+            terminal.on_output = bell.ring
+            return ConsoleSession(terminal, bell, loop.ended, resize)
+
+        self.console = session(backends.terminal, "")
+        self.consoles: Mapping[str, ConsoleSession] = {"": self.console} | {
+            name: session(end, name)
+            for name, end in backends.by_name.get("console", {}).items()
+            if isinstance(end, Terminal)
+        }
+        """The console, and those at its ports where the cell put a Terminal, by their names."""
         self.devices: Mapping[str, Any] = MappingProxyType(backends.by_name)
         """What is behind each device, by the name that the guest has for it: `devices["vda"]`."""
         self._agent = agent

@@ -125,6 +125,15 @@ def test_a_second_terminal_has_a_shell_of_its_own(lines: Lines) -> None:
         time.sleep(0.01)
 
 
+def test_a_second_terminal_is_a_console_of_the_machine_with_a_size_of_its_own(
+    lines: Lines,
+) -> None:
+    console = lines.machine.consoles["hvc1"]
+    console.resize(101, 31)
+    console.write("stty size\n")
+    console.expect("31 101", timeout=60)
+
+
 def test_the_guest_knows_the_size_and_hears_of_every_other(lines: Lines) -> None:
     sizes = [lines.machine.shell("stty size < /dev/hvc0").stdout]
     for columns, rows in ((132, 43), (40, 12)):

@@ -7,6 +7,7 @@ import pytest
 
 from tests.programs import SPIN
 from vnb import Console, Disk, Machine
+from vnb.host.chars import Terminal
 from vnb.widgets import snapshot
 from vnb.widgets.face import Face
 from vnb.widgets.live import LivePlot
@@ -134,3 +135,10 @@ def test_an_output_keeps_the_last_plot(output: Output) -> None:
         page = Watched(machine)
         page.widget._ipython_display_()
         assert "data:image/png;base64,iVBOR" in output.shown[-1].data
+
+
+def test_every_terminal_at_a_port_has_a_console_of_its_own(output: Output) -> None:
+    ports = {"hvc1": Terminal(), "log": Terminal()}
+    with Machine(devices=[Console(ports=ports)], memory="16M") as machine:
+        titles = [getattr(widget, "title", "") for widget in face(machine).widgets]
+        assert titles == ["", "labos", "labos hvc1", "labos log"]

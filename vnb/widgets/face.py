@@ -20,8 +20,13 @@ class Face:
     def __init__(self, machine: "Machine") -> None:
         self._machine = weakref.ref(machine)
         size = machine.console_size
-        self.console = ConsoleWidget(machine.console, machine.config.image.name, *size)
-        self.widgets = [PanelWidget(machine), *screens(machine), self.console]
+        title = machine.config.image.name
+        consoles = [
+            ConsoleWidget(session, f"{title} {port}".strip(), *size)
+            for port, session in machine.consoles.items()
+        ]
+        self.console = consoles[0]
+        self.widgets = [PanelWidget(machine), *screens(machine), *consoles]
         self._last = ""
         self._snapshot = Snapshot(self._picture)
         PUBLISHER.add(self)
