@@ -13,7 +13,7 @@ SUPERPAGE_BITS = 0xc
 SUPERPAGES = 0x3000
 SLOTS = 0x800
 SLOT_PAGE_BYTES = 0x4040
-PMPADDR0 = 0x598
+PMPADDR0 = 0x5a0
 NOWHERE = 0x8000000000000000
 INSTRUCTIONS_PER_TICK = 0x20
 EXIT_BUDGET = 0x1
@@ -2095,7 +2095,9 @@ def is_sum(single, a, b):
 
 # from source/region.py ----------------------------------------------------------------------
 
-EXITS_BETWEEN_SAMPLES = 1024
+EXITS_BETWEEN_SAMPLES = 64 - 10
+"""By how much a scattered count is shifted: one in 1,024 then is 0."""
+SCATTER = 0x9E3779B97F4A7C15
 
 
 def sample(S, pc, origin):
@@ -2125,13 +2127,24 @@ def sample_if_due(S, instret):
     return 1
 
 
-def region_left(S, record, pc, count):
-    """A region came back to the run loop at pc; if that happens often, pc deserves a region."""
+def region_next(S, record, pc, count):
+    """A region is done, after `count` instructions: the record of the one that begins at pc.
+
+    0: there is none, and the run loop goes on. Where regions often end deserves one, so some of
+    these places become samples: which, looks random, for programs are periodic.
+    """
     place = record + REGION_COUNT
     st64(place, ld64(place) + count)
     S.n_region_exits += 1
-    if (S.n_region_exits & (EXITS_BETWEEN_SAMPLES - 1)) == 0:
+    if S.n_region_exits * SCATTER >> EXITS_BETWEEN_SAMPLES == 0:
         sample(S, pc, quo(record - S.regions, REGION_RECORD) + 1)
+    entry = S.fetch_tlb + (pc >> 8 & TLB_INDEX)
+    if ld64(entry) != pc & ~OFFSET:
+        return 0
+    w = ld64(ld64(entry + 8) + (pc << 2))
+    if w & 255 != REGION:
+        return 0
+    return S.regions + (w >> 8)
 
 
 def single_step(S, record, pc, left):
@@ -3307,7 +3320,6 @@ def run(S):
                 after = enter(record, S, left)
                 if after != left:
                     pc = S.pc
-                    region_left(S, record, pc, left - after)
                     left = after
                     if pc - page < 4096:
                         continue

@@ -9,6 +9,8 @@ from typing import Any
 
 from llvmlite import ir
 
+from vnb.cpu.read_llvm import calling_convention
+
 I1, I8, I16, I32, I64, I128 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64, 128))
 F32, F64 = ir.FloatType(), ir.DoubleType()
 Value = Any  # llvmlite's values and builders are untyped
@@ -122,7 +124,7 @@ def _host_ticks(b: Value, clock_id: Value, buffer: Value) -> Value:
 def _enter(b: Value, record: Value, state: Value, left: Value) -> Value:
     kind = ir.FunctionType(I64, [I64] * 3)
     code = b.load(_pointer(b, record, I64))
-    return b.call(_pointer(b, code, kind), [record, state, left])
+    return b.call(_pointer(b, code, kind), [record, state, left], cconv=calling_convention())
 
 
 EMIT: dict[str, Emit] = {

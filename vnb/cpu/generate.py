@@ -164,8 +164,7 @@ def _chain() -> str:
         ),
         "REGION": (
             "record = S.regions + (w >> 8)\nS.pc = pc\nafter = enter(record, S, left)\n"
-            "if after != left:\n    pc = S.pc\n    region_left(S, record, pc, left - after)\n"
-            "    left = after\n"
+            "if after != left:\n    pc = S.pc\n    left = after\n"
             "    if pc - page < 4096:\n        continue\n    break\n"
             "base = single_step(S, record, pc, left)\npage = pc ^ NOWHERE\ncontinue\n"
         ),

@@ -157,7 +157,7 @@ class Hart:
             return None
         from vnb.cpu.jit.translator import PACES, Translator
 
-        for name in ("region_address", "region_flags", "region_float"):
+        for name in ("region_address", "region_flags", "region_float", "region_next"):
             function = self._run.linker.get_function_address(name)  # type: ignore[attr-defined]
             setattr(self.state, name, function)
         return Translator(self.state, self.memory, PACES[jit], background=jit == "auto")

@@ -264,7 +264,7 @@ def build(source: Engine, convention: str, sparing: str) -> ir.Module:
         function = ir.Function(engine.module, kind, node.name)
         if node.name in CALLED_BY_REGIONS:
             function.calling_convention = sparing
-        elif node.name != "run":
+        elif node.name not in ("run", "region_next"):
             function.linkage = "internal"
         # the decoder calls those that put a slot together some hundred times
         if node.name in NOINLINE or node.args.args[0].arg == "operation":

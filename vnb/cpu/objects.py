@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOM = Path(__file__).parent
 MADE_FROM = (
-    "_engine.py", "dialect.py", "emit.py", "jit/code.py", "lower_llvm.py", "numba_words.py",
+    "_engine.py", "dialect.py", "emit.py", "lower_llvm.py", "numba_words.py",
     "read_llvm.py", "state.py", "words.py",
 )  # fmt: skip
 """The sources that decide what the object code is."""
@@ -26,16 +26,16 @@ def folder() -> Path:
 
 
 @cache
-def _sources() -> str:
-    content = b"".join((ROOM / name).read_bytes() for name in MADE_FROM)
+def _sources(names: tuple[str, ...]) -> str:
+    content = b"".join((ROOM / name).read_bytes() for name in names)
     return hashlib.sha256(content).hexdigest()
 
 
-def key(*parts: str) -> str:
+def key(*parts: str, made_from: tuple[str, ...] = MADE_FROM) -> str:
     """A name for what these parts and the sources lead to."""
     import llvmlite
 
-    said = "\0".join((*parts, llvmlite.__version__, _sources()))
+    said = "\0".join((*parts, llvmlite.__version__, _sources(made_from)))
     return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 

@@ -46,6 +46,7 @@ regions         host address of the records of regions
 region_address  host address of the function, for regions to call
 region_float    host address of the function, for regions to call
 region_flags    host address of the function, for regions to call
+region_next     host address of the function, for regions to call
 
 ram             host address of RAM
 ram_base        physical address of RAM
@@ -125,7 +126,7 @@ n_code_writes   statistics: stores into decoded pages
 n_float_soft    statistics: float instructions done by soft arithmetic
 n_devices       statistics: device accesses
 n_waits         statistics: WFIs
-n_region_exits  statistics: times that a region came back to the run loop
+n_region_exits  statistics: times that a region was left
 """
 
 OFFSETS: dict[str, int] = {

@@ -10,10 +10,20 @@ from vnb.cpu import objects
 from vnb.cpu.jit.graph import Graph
 from vnb.cpu.jit.lines import Host
 from vnb.cpu.jit.text import Writer
-from vnb.cpu.read_llvm import has_fma, sparing_convention, target_machine
+from vnb.cpu.read_llvm import calling_convention, has_fma, sparing_convention, target_machine
 
 PREFIX, CACHED_BYTES = "region-", 64 << 20
 """What regions are called in the cache of compiled code, and how much of it they may take."""
+
+HURRIED = ("-fast-isel", "-disable-lsr", "-disable-cgp", "-enable-misched=false")
+"""LLVM's options for code generation in half the time; its code is as fast for regions."""
+
+MADE_FROM = (
+    *objects.MADE_FROM,
+    "jit/access.py", "jit/code.py", "jit/floats.py", "jit/graph.py", "jit/lines.py",
+    "jit/meaning.py", "jit/strict.py", "jit/text.py",
+)  # fmt: skip
+"""The sources that decide what becomes of a graph."""
 
 NAME = "@region"
 """What the function of a region is called in its text, until its text gives it a name."""
@@ -49,13 +59,24 @@ def symbol(name: str) -> str:
 @cache
 def host() -> Host:
     """The processor that this process runs on."""
-    return Host(sparing_convention(), llvm.get_default_triple().startswith("x86_64"), has_fma())
+    return Host(
+        sparing_convention(),
+        calling_convention(),
+        llvm.get_default_triple().startswith("x86_64"),
+        has_fma(),
+    )
 
 
 @cache
 def _machine() -> llvm.TargetMachine:
     """Code generation that is quick; its dearer levels gain nothing here."""
     return target_machine(level=1)
+
+
+def hurry() -> None:
+    """For this whole process: leave out of code generation what costs more than it gains."""
+    for option in HURRIED:
+        llvm.set_option("vnb", option)
 
 
 @cache
@@ -81,13 +102,24 @@ def assembly_of(text: str) -> str:
         return str(_machine().emit_assembly(_optimised(text, NAME[1:])))
 
 
+def _name(graph: Graph) -> str:
+    """What the object code of a region is called in the cache."""
+    return PREFIX + objects.key(graph.said(), *_host_name(), made_from=MADE_FROM)
+
+
+def remembered(graph: Graph) -> Made | None:
+    """The object code of a region from the cache on disk."""
+    name = _name(graph)
+    known = objects.get(name)
+    return None if known is None else Made(name, known, cached=True)
+
+
 def make(graph: Graph) -> Made:
     """The object code of a region, from the cache on disk or compiled now."""
-    text = Writer(graph, host()).write()
+    if (known := remembered(graph)) is not None:
+        return known
+    name, text = _name(graph), Writer(graph, host()).write()
     with _LLVM:
-        name = PREFIX + objects.key(text, *_host_name())
-        if (known := objects.get(name)) is not None:
-            return Made(name, known, cached=True)
         content = bytes(_machine().emit_object(_optimised(text, symbol(name))))
         return Made(name, objects.put(name, content), cached=False)
 

@@ -100,6 +100,14 @@ class Graph:
             for block in self.blocks.values()
         )
 
+    def said(self) -> str:
+        """Everything that its code depends on."""
+        blocks = [
+            (block.place, [i.slot for i in block.instructions], block.successors)
+            for block in self.blocks.values()
+        ]
+        return repr((blocks, self.returns, self.targets))
+
     @property
     def size(self) -> int:
         return sum(len(block.instructions) for block in self.blocks.values())

@@ -17,6 +17,8 @@ class Host:
 
     sparing: str
     """The calling convention of the engine's functions."""
+    chained: str
+    """That of regions, which saves no registers: nothing is in them when a region is entered."""
     x86: bool
     fma: bool
 

@@ -163,7 +163,8 @@ class Writer(Floats):
 
     def prologue(self) -> None:
         attribute = " #0" if self.strict else ""
-        self.emit(f"define i64 @region(ptr %record, ptr noalias %S, i64 %budget){attribute} {{")
+        parameters = "ptr %record, ptr noalias %S, i64 %budget"
+        self.emit(f"define {self.on.chained} i64 @region({parameters}){attribute} {{")
         self.emit("entry:\n%left = alloca i64\n%next = alloca i64\n%state = ptrtoint ptr %S to i64")
         pc = self.word("pc")
         self.emit(f"%origin = sub i64 {pc}, {self.graph.entry[0]}")
@@ -193,4 +194,24 @@ class Writer(Floats):
         pc = self.value("load i64, ptr %next")
         place = self.value(f"getelementptr i8, ptr %S, i64 {OFFSETS['pc']}")
         self.emit(f"store i64 {pc}, ptr {place}")
-        self.emit(f"ret i64 {self.value('load i64, ptr %left')}\n}}")
+        self.chain(pc, self.value("load i64, ptr %left"))
+        self.emit("}")
+
+    def chain(self, pc: str, left: str) -> None:
+        """Go over to the region that begins at pc; one that did nothing must not."""
+        spent = self.value(f"sub i64 %budget, {left}")
+        self.emit(f"br i1 {self.value(f'icmp eq i64 {spent}, 0')}, label %quit, label %onward")
+        self.label("onward")
+        function = self.word("region_next", "ptr")
+        record = self.value("ptrtoint ptr %record to i64")
+        arguments = f"i64 %state, i64 {record}, i64 {pc}, i64 {spent}"
+        following = self.value(f"call i64 {function}({arguments})")
+        self.emit(f"br i1 {self.value(f'icmp eq i64 {following}, 0')}, label %quit, label %chain")
+        self.label("chain")
+        place = self.value(f"inttoptr i64 {following} to ptr")
+        code = self.value(f"load ptr, ptr {place}")
+        arguments = f"ptr {place}, ptr noalias %S, i64 {left}"
+        after = self.value(f"musttail call {self.on.chained} i64 {code}({arguments})")
+        self.emit(f"ret i64 {after}")
+        self.label("quit")
+        self.emit(f"ret i64 {left}")

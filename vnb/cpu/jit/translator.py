@@ -27,7 +27,7 @@ class Pace:
 PLACE = (1 << 48) - 1
 CHUNK = 8
 """Samples are counted by 32 slots, so that those of one loop add up."""
-EXITS_TO_WIDEN = 8
+EXITS_TO_WIDEN = 16
 """Samples at exits of a region after which it is made again with the places it was left for."""
 MOST_TARGETS = 12
 
@@ -35,7 +35,7 @@ ROOM = 64 << 20
 """Bytes of host code after which a translator begins anew."""
 
 PACES = {
-    "auto": Pace(samples=32, hot=3, poll=1 << 16),
+    "auto": Pace(samples=8, hot=3, poll=1 << 16),
     "eager": Pace(samples=1, hot=1, poll=1 << 8),
 }
 
@@ -44,6 +44,12 @@ PACES = {
 def _background() -> ThreadPoolExecutor:
     """The one thread that has regions compiled, for all harts of the process."""
     return ThreadPoolExecutor(1, "vnb-translator")
+
+
+def _open_workshop() -> None:
+    from vnb.cpu.jit.workshop import workshop
+
+    workshop()
 
 
 def _translate(pc: int, layout: Layout, linker: Linker, targets: tuple[int, ...]) -> Region | None:
@@ -62,6 +68,7 @@ class Translator:
         self.heat: Counter[int] = Counter()
         self.refused = self.restarts = 0
         self.room = ROOM
+        self._hot: dict[int, tuple[int, int]] = {}  # chunks to translate: where they were sampled
         self._pending: tuple[Future[Region | None], Linker] | None = None
         self._linker: Linker | None = None
         self._tried: set[int] = set()  # places of slots: once is enough, whatever comes of it
@@ -73,6 +80,8 @@ class Translator:
         first = (state.samples - state.address) >> 3
         self._samples = state.block[first : first + 2 * pace.samples]
         self._region = self._operation()
+        if background:
+            _background().submit(_open_workshop)  # it takes a while until it can be of use
         state.sample_limit = pace.samples
         state.poll = pace.poll
 
@@ -89,20 +98,19 @@ class Translator:
         count = self.state.words[SAMPLE_COUNT]
         samples = self._samples[: 2 * count].tolist()
         self.state.words[SAMPLE_COUNT] = 0
-        hot: dict[int, tuple[int, int]] = {}
         for pc, packed in zip(samples[::2], samples[1::2], strict=True):
             number, place = packed >> 48, packed & PLACE
             if number:
                 self._note_exit(number - 1, pc)
             self.heat[place >> CHUNK] += 1
             if self.heat[place >> CHUNK] >= self.pace.hot:
-                hot[place >> CHUNK] = pc, place
+                self._hot[place >> CHUNK] = pc, place
         if self._pending is None and self._open_ended is not None:
             self._widen(self._open_ended)
-        for chunk in sorted(hot, key=lambda chunk: -self.heat[chunk]):
-            if self._pending is None:
-                self.heat[chunk] = 0
-                self._start(*self._head(*hot[chunk]))
+        while self._pending is None and self._hot:
+            chunk = max(self._hot, key=self.heat.__getitem__)
+            self.heat[chunk] = 0
+            self._start(*self._head(*self._hot.pop(chunk)))
 
     def restart(self) -> None:
         """Forget every region and the code of all of them; what is hot will come again."""
@@ -117,6 +125,7 @@ class Translator:
         self._open_ended = None
         self._tried.clear()
         self.heat.clear()
+        self._hot.clear()
 
     def _slot(self, at: int) -> int:
         """The slot that enters the region whose record is at this offset."""

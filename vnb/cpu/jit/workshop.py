@@ -13,7 +13,7 @@ import threading
 from functools import cache
 from typing import IO, Any, cast
 
-from vnb.cpu.jit.code import Made, make
+from vnb.cpu.jit.code import Made, hurry, make, remembered
 from vnb.cpu.jit.graph import Graph
 
 NICENESS = 5
@@ -36,6 +36,8 @@ class Workshop:
 
     def make(self, graph: Graph) -> Made:
         """The object code of a region; raises what went wrong over there."""
+        if (known := remembered(graph)) is not None:
+            return known
         with self._turn:
             pickle.dump(graph, cast(IO[bytes], self._process.stdin))
             cast(IO[bytes], self._process.stdin).flush()
@@ -65,6 +67,7 @@ def workshop() -> Workshop:
 def serve() -> None:
     """What the process does: until nobody asks any more."""
     os.nice(NICENESS)
+    hurry()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what LLVM prints is no answer
     while True:

@@ -1,6 +1,8 @@
 """Where translated regions meet the engine: samples of where the hart is, accesses that miss."""
 
-EXITS_BETWEEN_SAMPLES = 1024
+EXITS_BETWEEN_SAMPLES = 64 - 10
+"""By how much a scattered count is shifted: one in 1,024 then is 0."""
+SCATTER = 0x9E3779B97F4A7C15
 
 
 def sample(S, pc, origin):
@@ -30,13 +32,24 @@ def sample_if_due(S, instret):
     return 1
 
 
-def region_left(S, record, pc, count):
-    """A region came back to the run loop at pc; if that happens often, pc deserves a region."""
+def region_next(S, record, pc, count):
+    """A region is done, after `count` instructions: the record of the one that begins at pc.
+
+    0: there is none, and the run loop goes on. Where regions often end deserves one, so some of
+    these places become samples: which, looks random, for programs are periodic.
+    """
     place = record + REGION_COUNT
     st64(place, ld64(place) + count)
     S.n_region_exits += 1
-    if (S.n_region_exits & (EXITS_BETWEEN_SAMPLES - 1)) == 0:
+    if S.n_region_exits * SCATTER >> EXITS_BETWEEN_SAMPLES == 0:
         sample(S, pc, quo(record - S.regions, REGION_RECORD) + 1)
+    entry = S.fetch_tlb + (pc >> 8 & TLB_INDEX)
+    if ld64(entry) != pc & ~OFFSET:
+        return 0
+    w = ld64(ld64(entry + 8) + (pc << 2))
+    if w & 255 != REGION:
+        return 0
+    return S.regions + (w >> 8)
 
 
 def single_step(S, record, pc, left):
