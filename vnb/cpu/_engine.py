@@ -2095,8 +2095,8 @@ def is_sum(single, a, b):
 
 # from source/region.py ----------------------------------------------------------------------
 
-EXITS_BETWEEN_SAMPLES = 64 - 10
-"""By how much a scattered count is shifted: one in 1,024 then is 0."""
+EXITS_BETWEEN_SAMPLES = 64 - 12
+"""By how much a scattered count is shifted: one in 4,096 then is 0."""
 SCATTER = 0x9E3779B97F4A7C15
 
 
@@ -2104,13 +2104,16 @@ def sample(S, pc, origin):
     """Note for the translator that the hart is at pc, which slot that is, and what region it left.
 
     `origin` is that region's number plus one, 0 for none; it goes above the 48 bits of the place.
+    Where a region begins there is nothing to note, unless another did not hold that place.
     """
     count = S.sample_count
     entry = S.fetch_tlb + (pc >> 8 & TLB_INDEX)
     if count < S.sample_limit and ld64(entry) == pc & ~OFFSET:
-        st64(S.samples + count * 16, pc)
-        st64(S.samples + count * 16 + 8, ld64(entry + 8) + (pc << 2) | origin << 48)
-        S.sample_count = count + 1
+        place = ld64(entry + 8) + (pc << 2)
+        if origin != 0 or ld64(place) & 255 != REGION:
+            st64(S.samples + count * 16, pc)
+            st64(S.samples + count * 16 + 8, place | origin << 48)
+            S.sample_count = count + 1
 
 
 def sample_if_due(S, instret):

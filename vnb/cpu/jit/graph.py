@@ -9,7 +9,7 @@ from vnb.cpu.isa import BY_NAME, ROWS, Row
 from vnb.cpu.state import REGION_PAGES
 
 MOST_INSTRUCTIONS = 300
-FEWEST_INSTRUCTIONS = 4
+FEWEST_INSTRUCTIONS = 2
 DEPTH = 2
 """Calls within calls that a region follows with their return addresses."""
 LEAF = 60

@@ -34,6 +34,10 @@ class DecodedPages:
     def word(self, number: int, index: int) -> int:
         return self.words[number * PAGE_WORDS + index]
 
+    def at(self, place: int) -> int:
+        """The slot at a host address."""
+        return self.words[place - self.address >> 3]
+
     def set_word(self, number: int, index: int, value: int) -> None:
         self.words[number * PAGE_WORDS + index] = value
 

@@ -30,6 +30,8 @@ CHUNK = 8
 EXITS_TO_WIDEN = 16
 """Samples at exits of a region after which it is made again with the places it was left for."""
 MOST_TARGETS = 12
+MOST_TRIES = 4
+"""Of one place: where there was little to translate, more may have run since."""
 
 ROOM = 64 << 20
 """Bytes of host code after which a translator begins anew."""
@@ -71,7 +73,7 @@ class Translator:
         self._hot: dict[int, tuple[int, int]] = {}  # chunks to translate: where they were sampled
         self._pending: tuple[Future[Region | None], Linker] | None = None
         self._linker: Linker | None = None
-        self._tried: set[int] = set()  # places of slots: once is enough, whatever comes of it
+        self._tried: Counter[int] = Counter()  # places of slots: how often that was tried
         self._exits: dict[int, Counter[int]] = {}  # where each region was seen to be left for
         self._open_ended: int | None = None
         self._entries: list[tuple[int, int]] = []  # the decoded page and the slot of each region
@@ -102,6 +104,8 @@ class Translator:
             number, place = packed >> 48, packed & PLACE
             if number:
                 self._note_exit(number - 1, pc)
+            if self._hidden(self.decoded.at(place)) is not None:
+                continue
             self.heat[place >> CHUNK] += 1
             if self.heat[place >> CHUNK] >= self.pace.hot:
                 self._hot[place >> CHUNK] = pc, place
@@ -156,18 +160,24 @@ class Translator:
         """Where the region is to begin that runs what was sampled, and the place of its slot."""
         offset = pc & 0xFFF
         number = self.decoded.number(place)
-        start = head(lambda at: self.decoded.word(number, at >> 1), offset)
+
+        def slot(at: int) -> int:
+            word = self.decoded.word(number, at >> 1)
+            hidden = self._hidden(word)
+            return word if hidden is None else hidden
+
+        start = head(slot, offset)
         return pc - offset + start, place + (start - offset) * 4
 
     def _start(self, pc: int, place: int) -> None:
-        if place in self._tried:
+        if self._tried[place] == MOST_TRIES:
             return
         if len(self.regions) == REGIONS or sum(r.code.size for r in self.regions) > self.room:
             self.restart()
         layout = Layout(self.decoded, self.decoded.fetch_tlb(), pc, self._hidden)
         if layout.number(0) != self.decoded.number(place) or layout.is_entry(pc & 0xFFF):
             return
-        self._tried.add(place)
+        self._tried[place] += 1
         self._translate(pc, layout, ())
 
     def _translate(self, pc: int, layout: Layout, targets: tuple[int, ...]) -> None:
