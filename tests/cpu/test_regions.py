@@ -1,5 +1,6 @@
 """What regions are made of, where their code is kept, and what becomes of failures."""
 
+import time
 from pathlib import Path
 
 import llvmlite.binding as llvm
@@ -160,3 +161,40 @@ def test_a_region_can_be_generated_for_every_kind_of_host(triple: str) -> None:
     module = llvm.parse_assembly(text)
     module.verify()
     assert len(machine.emit_object(module)) > 500
+
+
+def settled(hart: Hart) -> translator.Report:
+    """Run until the translator has something, and until what it keeps is on disk."""
+    for _ in range(400):
+        hart.run(100_000)
+        if made(hart).regions:
+            break
+        time.sleep(0.01)
+    translator._background().submit(int).result(timeout=60)
+    return made(hart)
+
+
+def test_a_later_run_of_the_same_code_begins_with_the_regions_of_the_earlier(cache: Path) -> None:
+    first = settled(looping("auto")).regions
+    assert first and not first[0].recalled
+    later = looping("auto")
+    later.run(1)  # the page is decoded now
+    assert later.translator is not None
+    later.translator.serve()
+    (region,) = made(later).regions
+    assert region.recalled and region.guest == first[0].guest
+    interpreted = looping("off")
+    interpreted.run(100_001)
+    later.run(100_000)
+    assert list(later.x) == list(interpreted.x) and list(later.f) == list(interpreted.f)
+    assert made(later).share > 0.9
+
+
+def test_code_that_changed_since_gets_no_regions_of_the_earlier_run(cache: Path) -> None:
+    settled(looping("auto"))
+    later = looping("auto")
+    later.memory.write(RAM + 0x800, b"\x13")  # the page is another
+    later.run(1)
+    assert later.translator is not None
+    later.translator.serve()
+    assert not made(later).regions

@@ -80,7 +80,8 @@ def hurry() -> None:
 
 
 @cache
-def _host_name() -> tuple[str, str]:
+def host_name() -> tuple[str, str]:
+    """What code depends on beside its graph."""
     objects.trim(PREFIX, CACHED_BYTES)
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
@@ -104,7 +105,7 @@ def assembly_of(text: str) -> str:
 
 def _name(graph: Graph) -> str:
     """What the object code of a region is called in the cache."""
-    return PREFIX + objects.key(graph.said(), *_host_name(), made_from=MADE_FROM)
+    return PREFIX + objects.key(graph.said(), *host_name(), made_from=MADE_FROM)
 
 
 def remembered(graph: Graph) -> Made | None:

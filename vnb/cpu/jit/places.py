@@ -48,6 +48,10 @@ class DecodedPages:
     def _ram_page(self, number: int) -> int:
         return (self.word(number, SOURCE) - self.state.ram) >> 12
 
+    def content(self, number: int) -> bytes:
+        """What the page in RAM holds that a decoded page mirrors."""
+        return self.memory.read(self.memory.base + (self._ram_page(number) << 12), 4096)
+
     def is_current(self, number: int) -> bool:
         """Whether a page still mirrors the RAM that it was decoded from."""
         page = self._ram_page(number)
@@ -90,6 +94,13 @@ class Layout:
         self.decoded, self.tlb, self.origin = decoded, tlb, va & ~0xFFF
         self.hidden = hidden
         self.numbers: dict[int, int | None] = {}
+
+    @classmethod
+    def of(cls, decoded: DecodedPages, va: int, numbers: dict[int, int]) -> "Layout":
+        """Pages that are known already, and no others."""
+        layout = cls(decoded, _EMPTY, va, lambda _: None)
+        layout.numbers |= numbers
+        return layout
 
     def number(self, delta: int) -> int | None:
         if delta not in self.numbers:

@@ -22,9 +22,12 @@ class Region:
     pages: dict[int, int]
     """Distance in pages → index in the record."""
     code: Code
+    made: Made
     seconds: float
     guest: tuple[tuple[int, bytes], ...]
     """Address and bytes of every instruction, in the order of addresses."""
+    recalled: bool = False
+    """Whether it is from an earlier run: some of its instructions may not be decoded yet."""
 
     @property
     def entry(self) -> int:
@@ -66,7 +69,8 @@ def translate(
     graph = form(layout.slot, pc & 0xFFF, layout.is_entry, targets)
     if graph is None:
         return None
-    code = linker.load(make(graph))
+    made = make(graph)
+    code = linker.load(made)
     guest = {i.at: layout.code(i.at, i.length) for i in graph.instructions()}
     return Region(
         pc=pc,
@@ -74,6 +78,7 @@ def translate(
         layout=layout,
         pages=graph.pages(),
         code=code,
+        made=made,
         seconds=perf_counter() - started,
         guest=tuple((layout.origin + at, raw) for at, raw in sorted(guest.items())),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from vnb.cpu.jit.code import Linker, make
+from vnb.cpu.jit.kept import Sightings, keep, recall
 from vnb.cpu.jit.places import TRANSLATED, DecodedPages, Layout, head
 from vnb.cpu.jit.region import Region, translate
 from vnb.cpu.state import OFFSETS, REGION_COUNT, REGION_RECORD, REGIONS, State
@@ -82,6 +83,7 @@ class Translator:
         first = (state.samples - state.address) >> 3
         self._samples = state.block[first : first + 2 * pace.samples]
         self._region = self._operation()
+        self._sightings = Sightings(self.decoded) if background else None
         if background:
             _background().submit(_open_workshop)  # it takes a while until it can be of use
         state.sample_limit = pace.samples
@@ -97,6 +99,7 @@ class Translator:
         """The engine left for the translator."""
         if self._pending is not None and self._pending[0].done():
             self._collect()
+        self._recall()
         count = self.state.words[SAMPLE_COUNT]
         samples = self._samples[: 2 * count].tolist()
         self.state.words[SAMPLE_COUNT] = 0
@@ -116,6 +119,16 @@ class Translator:
             self.heat[chunk] = 0
             self._start(*self._head(*self._hot.pop(chunk)))
 
+    def _recall(self) -> None:
+        """Install what earlier runs knew of pages that came up since."""
+        if self._sightings is None:
+            return
+        for kept, layout in self._sightings.look():
+            layout.hidden = self._hidden
+            if len(self.regions) < REGIONS and not layout.is_entry(kept.graph.entry[0]):
+                linker = self._linker = self._linker or Linker()
+                self._install(recall(kept, layout, linker))
+
     def restart(self) -> None:
         """Forget every region and the code of all of them; what is hot will come again."""
         for number, (page, index) in enumerate(self._entries):
@@ -130,6 +143,8 @@ class Translator:
         self._tried.clear()
         self.heat.clear()
         self._hot.clear()
+        if self._sightings is not None:
+            self._sightings.forget()
 
     def _slot(self, at: int) -> int:
         """The slot that enters the region whose record is at this offset."""
@@ -209,6 +224,8 @@ class Translator:
         region = pending.result()
         if region is not None and linker is self._linker:
             self._install(region)
+            if self._sightings is not None and (kept := self._sightings.kept(region)):
+                _background().submit(keep, kept)
 
     def _install(self, region: Region) -> None:
         """Have the interpreter enter the region, if its code is still what it was made from."""
@@ -218,14 +235,15 @@ class Translator:
             if number is None or not decoded.is_current(number):
                 self.refused += 1
                 return
-        if any(layout.slot(i.at) != i.slot for i in region.graph.instructions()):
+        allowed = {0} if region.recalled else set()
+        if any(layout.slot(i.at) not in {i.slot} | allowed for i in region.graph.instructions()):
             self.refused += 1
             return
         at = len(self.regions) * REGION_RECORD
         record = at >> 3
         entry = region.entry >> 1
         self._records[record] = region.code.address
-        self._records[record + 1] = layout.slot(region.entry)
+        self._records[record + 1] = region.graph.blocks[region.graph.entry].instructions[0].slot
         self._records[at + REGION_COUNT >> 3] = 0
         for delta, index in region.pages.items():
             number = numbers[delta]
