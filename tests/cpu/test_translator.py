@@ -113,6 +113,34 @@ def test_a_region_that_is_left_by_jumps_is_made_again_with_where_they_go(rng: Ra
     assert max(len(r.graph.targets) for r in harts[1].translator.regions) > 3
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_far_call_is_followed_unless_its_jump_is_entered_alone(rng: Random, alone: bool) -> None:
+    """auipc and jalr call one function; another way to the same jalr leads to the other."""
+    code = [
+        word("addi", d=5, a=5, i=1),
+        word("andi", d=6, a=5, i=3),
+        word("addi", d=1, a=20, i=0),
+        word("beq", a=6, b=0, i=8) if alone else word("addi", d=0, a=0, i=0),
+        word("auipc", d=1, i=0),
+        word("jalr", d=1, a=1, i=16),
+        word("addi", d=7, a=7, i=3),
+        word("jal", d=0, i=-28 & 0x1FFFFF),
+        word("add", d=8, a=8, b=5),
+        word("jalr", d=0, a=1, i=0),
+        word("xor", d=9, a=9, b=1),
+        word("jalr", d=0, a=1, i=0),
+    ]
+    harts = pair()
+    for hart in harts:
+        hart.memory.write(CODE, program(*code))
+        hart.x[20] = CODE + 24
+    agree(rng, *harts, slices=60)
+    assert harts[0].x[8] and bool(harts[0].x[9]) is alone
+    assert harts[1].translator is not None
+    graphs = [region.graph for region in harts[1].translator.regions]
+    assert any(i.known for graph in graphs for i in graph.instructions()) is not alone
+
+
 def test_a_translator_short_of_room_begins_anew(rng: Random) -> None:
     given = streams.stream(rng, streams.INTEGER, [], 400)
     code = loop(given)

@@ -2,11 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from vnb.cpu.isa import BY_NAME, ROWS, Row
-from vnb.cpu.state import REGION_PAGES
+from vnb.cpu.state import REGION_PAGES, SINK
 
 MOST_INSTRUCTIONS = 300
 FEWEST_INSTRUCTIONS = 2
@@ -32,6 +32,8 @@ class Instruction:
     at: int
     slot: int
     row: Row
+    known: int | None = None
+    """Where a jalr goes that follows the auipc of its register."""
 
     @property
     def rd(self) -> int:
@@ -60,12 +62,28 @@ class Instruction:
 
     @property
     def target(self) -> int:
-        """Where a branch or jal goes."""
-        return self.at + self.immediate
+        """Where a branch or a direct jump goes."""
+        return self.at + self.immediate if self.known is None else self.known
+
+    @property
+    def is_direct(self) -> bool:
+        return self.row.name == "jal" or self.known is not None
+
+    @property
+    def is_indirect(self) -> bool:
+        return self.row.name == "jalr" and self.known is None
 
     @property
     def is_return(self) -> bool:
-        return self.row.name == "jalr" and self.rd not in LINKS and self.rs1 in LINKS
+        return self.is_indirect and self.rd not in LINKS and self.rs1 in LINKS
+
+    def behind(self, before: "Instruction | None") -> "Instruction":
+        """The same, behind another in its block: the far call that the two may be."""
+        if before is None or self.row.name != "jalr" or before.row.name != "auipc":
+            return self
+        if before.rd != self.rs1 or before.rd == SINK:
+            return self
+        return replace(self, known=before.at + (before.immediate << 12) + self.immediate & ~1)
 
 
 @dataclass
@@ -96,7 +114,7 @@ class Graph:
     def is_indirect(self) -> bool:
         """Whether it leaves by jumps of which only the run shows where they go."""
         return any(
-            block.instructions[-1].row.name == "jalr" and not block.place[1]
+            block.instructions[-1].is_indirect and not block.place[1]
             for block in self.blocks.values()
         )
 
@@ -188,11 +206,13 @@ class _Growth:
 
     def walk(self, place: Place) -> None:
         at, pending = place
+        before: Instruction | None = None
         while (at, pending) not in self.seen:
             instruction = self.instruction(at)
             if instruction is None or len(self.seen) >= 2 * MOST_INSTRUCTIONS:
                 return
             self.seen[at, pending] = instruction
+            instruction, before = instruction.behind(before), instruction
             if instruction.row.kind in ENDS:
                 self.waiting.extend(self.successors(instruction, pending))
                 return
@@ -207,7 +227,7 @@ class _Growth:
     def successors(self, instruction: Instruction, pending: tuple[int, ...]) -> list[Place]:
         if instruction.row.kind == "if":
             return [(instruction.target, pending), (instruction.after, pending)]
-        if instruction.row.name == "jal":
+        if instruction.is_direct:
             return self.called(instruction, pending)
         if instruction.is_return and pending:
             return [(pending[-1], pending[:-1])]
@@ -234,18 +254,20 @@ class _Growth:
         waiting = [at]
         while waiting:
             at = waiting.pop()
+            before: Instruction | None = None
             while at not in seen:
                 instruction = self.instruction(at)
                 if instruction is None:
                     break
+                instruction, before = instruction.behind(before), instruction
                 seen.add(at)
                 if len(seen) > LEAF:
                     return False
                 if instruction.row.kind == "if":
                     waiting.append(instruction.target)
-                elif instruction.row.name == "jalr":
+                elif instruction.is_indirect:
                     break
-                elif instruction.row.name == "jal" and instruction.rd not in LINKS:
+                elif instruction.is_direct and instruction.rd not in LINKS:
                     at = instruction.target
                     continue
                 at = instruction.after
@@ -271,7 +293,9 @@ def form(
     for place in growth.leaders:
         block = blocks[place] = Block(place)
         at, pending = place
+        before: Instruction | None = None
         while (instruction := growth.seen.get((at, pending))) is not None:
+            instruction, before = instruction.behind(before), instruction
             block.instructions.append(instruction)
             if instruction.row.kind in ENDS:
                 block.successors = growth.successors(instruction, pending)
@@ -324,6 +348,6 @@ def _inside(graph: Graph, place: Place) -> list[Place]:
     block = graph.blocks[place]
     last = block.instructions[-1]
     following = list(block.successors)
-    if last.row.name == "jalr" and not place[1]:
+    if last.is_indirect and not place[1]:
         following += graph.known(last)
     return [successor for successor in following if successor in graph.blocks]

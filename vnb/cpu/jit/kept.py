@@ -39,7 +39,7 @@ class Kept:
 
 def name(digest: bytes) -> str:
     """What a page is called in the cache."""
-    return PREFIX + objects.key(digest.hex(), *host_name(), made_from=MADE_FROM)
+    return PREFIX + objects.key(digest.hex(), *host_name(), made_from=(*MADE_FROM, "jit/kept.py"))
 
 
 def kept_of(digest: bytes) -> dict[int, Kept]:

@@ -107,7 +107,7 @@ class Writer(Floats):
                 self.label(label)
                 self.go(i.at, successor)
             return
-        if i.row.name == "jal":
+        if i.is_direct:
             self.set_register(i.rd, self.address(i.after))
             self.go(i.at, block.successors[0])
             return
