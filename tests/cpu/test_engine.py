@@ -207,7 +207,7 @@ def test_the_key_follows_the_host_and_the_sources(monkeypatch: pytest.MonkeyPatc
     one = objects.key("engine", "this processor")
     assert one == objects.key("engine", "this processor")
     assert one != objects.key("engine", "another processor")
-    monkeypatch.setattr(objects, "_sources", lambda: "edited")
+    monkeypatch.setattr(objects, "_sources", lambda names: "edited")
     assert one != objects.key("engine", "this processor")
 
 

@@ -24,8 +24,9 @@ NOINLINE = frozenset(
 )  # fmt: skip
 """Slow functions that would only bloat their callers."""
 
-CALLED_BY_REGIONS = frozenset({"region_address", "region_flags", "region_float"})
-"""Functions that translated code calls, by a convention that costs it no register."""
+CALLED_WITHIN_REGIONS = frozenset({"region_address", "region_flags", "region_float"})
+"""Functions that translated code calls by a convention that costs it no register."""
+CALLED_BY_REGIONS = CALLED_WITHIN_REGIONS | {"region_next"}
 
 
 class _Body:
@@ -262,9 +263,9 @@ def build(source: Engine, convention: str, sparing: str) -> ir.Module:
         result = I64 if words == 1 else ir.LiteralStructType([I64] * words)
         kind = ir.FunctionType(result, [I64] * len(node.args.args))
         function = ir.Function(engine.module, kind, node.name)
-        if node.name in CALLED_BY_REGIONS:
+        if node.name in CALLED_WITHIN_REGIONS:
             function.calling_convention = sparing
-        elif node.name not in ("run", "region_next"):
+        if node.name not in CALLED_BY_REGIONS | {"run"}:
             function.linkage = "internal"
         # the decoder calls those that put a slot together some hundred times
         if node.name in NOINLINE or node.args.args[0].arg == "operation":

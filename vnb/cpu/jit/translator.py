@@ -38,7 +38,7 @@ ROOM = 64 << 20
 """Bytes of host code after which a translator begins anew."""
 
 PACES = {
-    "auto": Pace(samples=8, hot=3, poll=1 << 16),
+    "auto": Pace(samples=8, hot=5, poll=1 << 16),
     "eager": Pace(samples=1, hot=1, poll=1 << 8),
 }
 
