@@ -11,6 +11,7 @@ from streams import CODE, SCRATCH, SCRATCH_SIZE, Stream
 from vnb.cpu.csr import NUMBERS
 from vnb.cpu.hart import ExitKind, Hart
 from vnb.cpu.isa import FLOAT_ROWS
+from vnb.cpu.state import TLB_ENTRIES
 from vnb.memory import Memory
 
 RAM_SIZE = 1 << 20
@@ -359,3 +360,32 @@ def test_processes_that_share_code_share_its_region(rng: Random) -> None:
         hart.flush()
     agree(rng, *harts, slices=20)
     assert harts[1].state.n_region_exits > exits and regions(harts[1]) <= made + 1
+
+
+def test_what_one_look_at_the_tlb_told_outlives_the_entry(rng: Random) -> None:
+    """A page at two addresses that share an entry of the TLB, with loads from them in turns."""
+    here, there = VA + (1 << 20), VA + (1 << 20) + 4096 * TLB_ENTRIES
+    code = [
+        word("ld", d=6, a=10, i=0),
+        word("ld", d=7, a=11, i=0),
+        word("ld", d=8, a=10, i=8),
+        word("ld", d=9, a=11, i=8),
+        word("bne", a=0, b=0, i=8),
+        word("ld", d=5, a=10, i=16),
+        word("add", d=12, a=12, b=8),
+        word("add", d=12, a=12, b=9),
+        word("jal", d=0, i=-32 & 0x1FFFFF),
+    ]
+    harts = pair()
+    for hart in harts:
+        hart.memory.write(CODE, program(*code))
+        for n in range(3):
+            hart.memory.write_u64(CODE + 0x6000 + 8 * n, 1 << 8 * n)
+        hart.reset(VA, mode=1)
+        for va, pa in ((VA, CODE), (here, CODE + 0x6000), (there, CODE + 0x6000)):
+            map_page(hart, va, pa)
+        hart.state.satp = SV39 | TABLES >> 12
+        hart.flush()
+        hart.x[10], hart.x[11] = here, there
+    agree(rng, *harts, slices=30)
+    assert regions(harts[1]) > 0 and harts[0].x[12]

@@ -58,18 +58,17 @@ class Accesses(Lines):
     groups: dict[Instruction, Group]
     """Of the block."""
     shared: dict[Group, tuple[str, str]]
-    """What the look at the TLB gave, by group."""
+    """What the look at the TLB gave, by group: whether it hit, and what to add to addresses."""
 
     def host(self, i: Instruction, va: str, size: int, access: int, aligned: bool = False) -> str:
         """The address of `va` on the host; leaves before the instruction if there is none."""
         group = self.groups.get(i)
         if group is None:
-            hit, fast = self.look_up(va, size, access)
+            hit, data = self.look_up(va, size, access)
         else:
             if group not in self.shared:
                 self.shared[group] = self.look_up_all(group, self.register(i.rs1), access)
             hit, data = self.shared[group]
-            fast = (va, data)
         known, miss, found, same = (self.new(hint) for hint in "kmhg")
         self.emit(f"br i1 {hit}, label %{same}, label %{miss}, {LIKELY}")
         self.label(miss)
@@ -78,7 +77,7 @@ class Accesses(Lines):
         self.label(found)
         self.emit(f"br label %{known}")
         self.label(same)
-        address = self.value(f"add i64 {fast[0]}, {self.data(fast[1])}")
+        address = self.value(f"add i64 {va}, {data}")
         self.emit(f"br label %{known}")
         self.label(known)
         return self.value(f"phi i64 [ {slow}, %{found} ], [ {address}, %{same} ]")
@@ -96,20 +95,23 @@ class Accesses(Lines):
         place = self.value(f"getelementptr i8, ptr {entry}, i64 8")
         return self.value(f"load i64, ptr {place}")
 
-    def look_up(self, va: str, size: int, access: int) -> tuple[str, tuple[str, str]]:
-        """Whether the TLB knows an aligned address; the address and the entry."""
+    def look_up(self, va: str, size: int, access: int) -> tuple[str, str]:
+        """Whether the TLB knows an aligned address; what to add to it then."""
         entry, tag = self.entry(va, access)
         wanted = self.value(f"and i64 {va}, {~(0xFFF ^ (size - 1))}")
-        return self.value(f"icmp eq i64 {tag}, {wanted}"), (va, entry)
+        return self.value(f"icmp eq i64 {tag}, {wanted}"), self.data(entry)
 
     def look_up_all(self, group: Group, base: str, access: int) -> tuple[str, str]:
-        """Whether the TLB knows the page that all accesses of a group lie in; and the entry."""
+        """Whether the TLB knows the page that all accesses of a group lie in; what to add then.
+
+        That is read at once: another access of the block may miss and take over the entry.
+        """
         first = self.value(f"add i64 {base}, {group.first}")
         last = self.value(f"add i64 {base}, {group.last}")
         entry, tag = self.entry(first, access)
         one = self.value(f"icmp eq i64 {tag}, {self.value(f'and i64 {first}, -4096')}")
         other = self.value(f"icmp eq i64 {tag}, {self.value(f'and i64 {last}, -4096')}")
-        return self.value(f"and i1 {one}, {other}"), entry
+        return self.value(f"and i1 {one}, {other}"), self.data(entry)
 
     def miss(self, i: Instruction, va: str, size: int, access: int, aligned: bool) -> str:
         """The address on the host as the engine finds it."""

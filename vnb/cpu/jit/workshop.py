@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 from vnb.cpu.jit.code import Made, hurry, make, remembered
 from vnb.cpu.jit.graph import Graph
 
-NICENESS = 5
+NICENESS = 10
 """The guest runs first where processors are few."""
 
 
@@ -29,7 +29,7 @@ class Workshop:
             [sys.executable, "-c", start],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the cell
+            process_group=0,  # Ctrl-C is for the cell; niceness holds within a session only
         )
         self._turn = threading.Lock()
         atexit.register(self.close)
