@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Literal
 
 import pexpect
 import pytest
@@ -150,6 +151,23 @@ def test_two_boots_under_the_virtual_clock_are_the_same(debian: images.Image) ->
     print(f"{runs[0][1]:,} instructions")
     assert runs[0] == runs[1]
     assert "Linux version 6" in runs[0][0]
+
+
+def test_a_boot_under_the_translator_is_the_interpreter_s(
+    debian: images.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without regions, with those that it makes, and with those of the boot before."""
+    Machine(debian, memory="192M").close()  # the engine comes from where it is
+    monkeypatch.setenv("VNB_CACHE_DIR", str(tmp_path))
+    append = "rdinit=/usr/bin/busybox -- poweroff -f"
+    runs = []
+    modes: tuple[Literal["auto", "off"], ...] = ("off", "auto", "auto")
+    for jit in modes:
+        with Machine(debian, memory="192M", append=append, clock="virtual", jit=jit) as machine:
+            assert machine.wait(timeout=120) == 0
+            print(machine.jit)
+            runs.append((machine.console.read(), machine.instructions, machine.memory_hash()))
+    assert runs[0] == runs[1] == runs[2]
 
 
 @pytest.mark.parametrize("firmware", ["fw_jump.elf", "fw_dynamic.bin"])

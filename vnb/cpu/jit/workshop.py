@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 from vnb.cpu.jit.code import Made, hurry, make, remembered
 from vnb.cpu.jit.graph import Graph
 
-NICENESS = 10
+NICENESS = 5
 """The guest runs first where processors are few."""
 
 
