@@ -8,7 +8,7 @@ from functools import cache
 from vnb.cpu.isa import BY_NAME, ROWS, Row
 from vnb.cpu.state import REGION_PAGES, SINK
 
-MOST_INSTRUCTIONS = 120
+MOST_INSTRUCTIONS = 150
 FEWEST_INSTRUCTIONS = 2
 DEPTH = 2
 """Calls within calls that a region follows with their return addresses."""
