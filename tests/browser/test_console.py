@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.lab import PICTURES, Lab, Notebook
+
+pytestmark = pytest.mark.xdist_group("browser")
 
 Open = Callable[..., Notebook]
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.lab import Lab, Notebook
 
-pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("debian")]
+pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("browser")]
 
 SPEC = Path(__file__).parents[2] / "vnb" / "kernel" / "spec"
 KERNEL = {"name": "vnb", "display_name": "vnb (guest shell)", "language": "bash"}

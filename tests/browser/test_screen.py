@@ -5,9 +5,12 @@ from base64 import b64decode
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.browser.lab import Lab, Notebook
+
+pytestmark = pytest.mark.xdist_group("browser")
 
 Open = Callable[..., Notebook]
 
