@@ -1,6 +1,7 @@
 """Screen and pad in JupyterLab: what the guest draws is seen, what hands do reaches the guest."""
 
 import io
+import re
 from base64 import b64decode
 from collections.abc import Callable
 
@@ -65,6 +66,22 @@ def test_keys_and_drags_on_the_screen_are_events_in_the_guest(open_notebook: Ope
     notebook.picture("events")
     notebook.page.keyboard.press("Shift+Escape")
     assert "Click the screen" in notebook.page.locator(".vnb-screen-bar").inner_text()
+
+
+def test_a_position_on_a_small_screen_is_the_same_position_in_the_guest(
+    open_notebook: Open,
+) -> None:
+    notebook = open_notebook(BOOT.format(more="Screen(200, 150)"), EVENTS)
+    notebook.run_all()
+    notebook.wait(lambda: "input show" in notebook.text(), "the guest to listen")
+    box = notebook.page.locator(".vnb-screen canvas").first.bounding_box()
+    assert box is not None
+    notebook.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    notebook.page.mouse.down()
+    notebook.wait(lambda: "BTN_LEFT down" in notebook.text(), "the button in the guest")
+    notebook.page.mouse.up()
+    (across,) = {int(value) for value in re.findall(r"ABS_X (\d+)", notebook.text())}
+    assert abs(across - 0x4000) < 200
 
 
 def test_a_machine_without_a_screen_has_a_pad(open_notebook: Open) -> None:
