@@ -9,6 +9,7 @@ step fails, which ends the run with status 1.
 import re
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,8 @@ def keep(notebook: nbformat.NotebookNode, source: Path, folder: Path) -> list[Pa
     folder.mkdir(parents=True, exist_ok=True)
     executed, page = folder / source.name, folder / f"{source.stem}.html"
     nbformat.write(notebook, executed)
+    # Live widgets are not for a page; the pictures below them are.
+    warnings.filterwarnings("ignore", message="Your element with mimetype")
     exporter = HTMLExporter(mathjax_url="", require_js_url="", embed_images=True)
     html, _ = exporter.from_notebook_node(
         notebook, resources={"metadata": {"name": source.stem, "path": str(HERE)}}
