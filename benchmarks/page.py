@@ -32,9 +32,9 @@ machine"""
 RUNNING = """import os, time
 line = b"0123456789 " * 7 + b"\\r\\n"
 while True:
-    time.sleep(0.01)
+    time.sleep(0.05)
     if os.path.exists("print"):
-        machine.console.terminal.output(line * 500)"""
+        machine.console.terminal.output(line * 750)"""
 
 KEY = """
 async rows => {
@@ -79,7 +79,7 @@ def keys(notebook: Notebook, count: int) -> str:
 
 
 def output(notebook: Notebook, folder: Path, seconds: float) -> str:
-    """Bytes of console output that the page shows in a second, while 4 MB/s are printed."""
+    """Bytes of console output that the page shows in a second, of the 1.2 MB that are printed."""
     notebook.page.evaluate(
         "() => { window.shown = 0; const write = WebSocket.prototype.send;"
         " WebSocket.prototype.send = function (data) {"
