@@ -8,8 +8,8 @@ from vnb.console import ConsoleSession
 from vnb.errors import UsageError
 from vnb.host.chars import Terminal
 from vnb.waiting import Bell
-from vnb.widgets import console
-from vnb.widgets.console import AT_ONCE, PICTURE, SILENCE, UNSEEN, ConsoleWidget
+from vnb.widgets import widget
+from vnb.widgets.console import AT_ONCE, PICTURE, UNSEEN, ConsoleWidget
 from vnb.widgets.publisher import PUBLISHER
 
 
@@ -95,7 +95,7 @@ def test_a_second_page_gets_everything_and_the_first_is_no_worse_off() -> None:
 
 def test_a_page_that_was_closed_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(console.time, "monotonic", lambda: now)
+    monkeypatch.setattr(widget.time, "monotonic", lambda: now)
     page = Page()
     page.say("ready", page="closed", position=0)
     page.say("ready", position=0)
@@ -103,7 +103,7 @@ def test_a_page_that_was_closed_holds_nobody_up(monkeypatch: pytest.MonkeyPatch)
     while piece := page.output():
         page.say("ack", position=piece[0] + len(piece[2]))
     assert piece is None
-    now += SILENCE + 1
+    now += widget.SILENCE + 1
     page.say("ping")
     assert page.output() == (UNSEEN, 0, bytes(9))
 

@@ -12,6 +12,7 @@ from vnb.host.screen import Screen
 from vnb.widgets import screen as room
 from vnb.widgets.publisher import PUBLISHER
 from vnb.widgets.screen import IN_FLIGHT, REST, ScreenWidget
+from vnb.widgets.widget import SILENCE
 
 WIDTH, HEIGHT = 640, 480
 
@@ -156,9 +157,9 @@ def test_a_page_that_was_closed_holds_nobody_up(page: Page) -> None:
         for content, _ in page.hear():
             page.say("ack", frame=content["frame"])
     assert page.hear() == []
-    page.now += room.SILENCE / 2
+    page.now += SILENCE / 2
     page.say("ping")
-    page.now += room.SILENCE / 2 + 1
+    page.now += SILENCE / 2 + 1
     assert len(page.hear()) == 1
 
 

@@ -27,7 +27,6 @@ class Face:
         ]
         self.console = consoles[0]
         self.widgets = [PanelWidget(machine), *screens(machine), *consoles]
-        self._last = ""
         self._snapshot = Snapshot(self._picture)
         PUBLISHER.add(self)
 
@@ -39,14 +38,14 @@ class Face:
     def speak(self) -> float | None:
         """Have the pictures follow the machine."""
         machine = self._machine()
-        wait = self._snapshot.follow(machine and machine.state)
-        return wait if machine is not None and machine.state == "running" else None
+        if machine is None:
+            return None
+        wait = self._snapshot.follow(machine.state)
+        return wait if machine.state == "running" else None
 
     def _picture(self) -> str:
         machine = self._machine()
-        if machine is not None:
-            self._last = machine.facts().html(self.console.picture)
-        return self._last
+        return "" if machine is None else machine.facts().html(self.console.picture)
 
 
 def screens(machine: "Machine") -> list[Any]:

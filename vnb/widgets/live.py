@@ -1,25 +1,22 @@
 """The statistics of a machine as a figure that is drawn again while somebody looks at it."""
 
 import base64
-import pathlib
 import threading
 import weakref
 from typing import TYPE_CHECKING
 
-import anywidget
 import traitlets
 
-from vnb.widgets.line import Line, Message
+from vnb.widgets.line import Message
 from vnb.widgets.publisher import PUBLISHER
 from vnb.widgets.snapshot import Snapshot
+from vnb.widgets.widget import STATIC, Widget
 
 if TYPE_CHECKING:
     from vnb.machine import Machine
 
-STATIC = pathlib.Path(__file__).parent / "static"
 
-
-class LivePlot(anywidget.AnyWidget):
+class LivePlot(Widget):
     """Throughput, latency and queue depth, once a second where it can be seen.
 
     Figures are drawn on a thread of their own, one at a time, so that no other widget waits. It
@@ -40,20 +37,17 @@ class LivePlot(anywidget.AnyWidget):
         self._fresh = False  # whether there is a figure that no page has been sent
         self._drawing: threading.Thread | None = None
         self._snapshot = Snapshot(self._picture)
-        self._line = Line(self, self._hear)
-        PUBLISHER.add(self)
+        self._begin()
 
     def _ipython_display_(self) -> None:
         self._draw()
         self._snapshot.show(self)
 
-    def speak(self) -> float | None:
+    def tell(self) -> float | None:
         """Send the figure that was drawn, and have the next one drawn if a page looks."""
         if self._fresh:
             self._fresh = False
             self._line.send({"kind": "figure"}, self._figure)
-        elif self._asked:
-            self._line.send({"kind": "here"})
         if self._asked and not (self._drawing and self._drawing.is_alive()):
             self._asked = False
             self._drawing = threading.Thread(target=self._draw, name="vnb-plot", daemon=True)
@@ -77,10 +71,8 @@ class LivePlot(anywidget.AnyWidget):
         data = base64.b64encode(self._figure).decode()
         return f'<img alt="{self.title}" src="data:image/png;base64,{data}">'
 
-    def _hear(self, page: str, message: Message) -> None:
+    def hear(self, page: str, message: Message) -> None:
         match message:
             case {"kind": "look", "again": bool(again)}:
                 self._asked = True
                 self._fresh = self._fresh or (bool(self._figure) and not again)
-            case {"kind": "ping"}:
-                self._asked = True

@@ -1,22 +1,19 @@
 """The front panel on a page: what the machine says goes out, presses of its buttons come in."""
 
-import pathlib
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import traitlets
 
 from vnb.panel import Panel
-from vnb.widgets.line import Line, Message
+from vnb.widgets.line import Message
 from vnb.widgets.publisher import PUBLISHER
 from vnb.widgets.rest import Rest
+from vnb.widgets.widget import STATIC, Widget
 
 if TYPE_CHECKING:
     from vnb.machine import Machine
-
-STATIC = pathlib.Path(__file__).parent / "static"
 
 BUTTONS = ("start", "pause", "reset", "stop")
 """What a page may ask of a machine: methods of that name."""
@@ -24,7 +21,7 @@ BUTTONS = ("start", "pause", "reset", "stop")
 CLOSED = "closed"
 
 
-class PanelWidget(anywidget.AnyWidget):
+class PanelWidget(Widget):
     """A machine's panel. It does not keep the machine: one that nobody else refers to ends."""
 
     _esm = STATIC / "panel.js"
@@ -34,15 +31,14 @@ class PanelWidget(anywidget.AnyWidget):
     def __init__(self, machine: "Machine") -> None:
         super().__init__(facts=described(machine.facts()))
         self._machine = weakref.ref(machine)
-        self._line = Line(self, self._hear)
         self._last = self.facts
         self._asked = False
         self._pressed: list[str] = []
         self.rest = Rest(machine)
         machine.console.bell.follow(PUBLISHER.wake)
-        PUBLISHER.add(self)
+        self._begin()
 
-    def speak(self) -> float | None:
+    def tell(self) -> float | None:
         """Tell the facts to a page that asked, and to all when the state is another one."""
         pressed, self._pressed = self._pressed, []
         for action in pressed:
@@ -62,7 +58,7 @@ class PanelWidget(anywidget.AnyWidget):
         if machine is not None:
             getattr(machine, action)()
 
-    def _hear(self, page: str, message: Message) -> None:
+    def hear(self, page: str, message: Message) -> None:
         match message:
             case {"kind": "look" | "ping"}:
                 self._asked = True

@@ -1,28 +1,22 @@
 """The guest's screen on a page: the parts that changed go out, what hands did there comes in."""
 
 import io
-import pathlib
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import anywidget
 import traitlets
 
 from vnb.host.screen import NOTHING, Cursor, Pixels, Rectangle, Screen
 from vnb.widgets.hands import Hands
-from vnb.widgets.line import Line, Message
+from vnb.widgets.line import Message
 from vnb.widgets.publisher import PUBLISHER
-
-STATIC = pathlib.Path(__file__).parent / "static"
+from vnb.widgets.widget import STATIC, Widget
 
 IN_FLIGHT = 2
 """Pictures sent that a page has not yet drawn."""
-
-SILENCE = 15.0
-"""Seconds after which a page that says nothing is gone."""
 
 LARGE = 1 << 16
 """Pixels from which a part that changes often is sent with loss, and again when it rests."""
@@ -35,11 +29,10 @@ QUALITY = 75  # of JPEG
 
 @dataclass
 class Page:
-    """One view of the screen: whether it can be seen, what it has not drawn, when it spoke."""
+    """One view of the screen: the last picture that it has drawn, and whether it can be seen."""
 
-    visible: bool = True
-    drawn: int = 0
-    heard: float = field(default_factory=time.monotonic)
+    drawn: int
+    visible: bool = False
 
 
 class Damage:
@@ -61,7 +54,7 @@ class Damage:
         return part
 
 
-class ScreenWidget(anywidget.AnyWidget):
+class ScreenWidget(Widget):
     """A screen on the page, and, where the machine has `hands`, what one types and points with.
 
     Only what changed is sent, only while some page can see it, and no more than a page can draw:
@@ -87,15 +80,12 @@ class ScreenWidget(anywidget.AnyWidget):
         self._blurred: Rectangle | None = None  # what was sent with loss
         self._moved = 0.0  # when the last of it changed
         self._cursor: Cursor | None = None  # as the pages know it
-        self._answer = False
-        self._line = Line(self, self._hear)
         self._stop = screen.on_damage(self._note)
-        PUBLISHER.add(self)
+        self._begin()
 
     def close(self) -> None:
         """Take it off every page, for good."""
         self._stop()
-        PUBLISHER.remove(self)
         super().close()
 
     def _note(self, part: Rectangle) -> None:
@@ -103,14 +93,8 @@ class ScreenWidget(anywidget.AnyWidget):
             self._damage.add(part)
         PUBLISHER.wake()
 
-    # The publisher's thread
-
-    def speak(self) -> float | None:
+    def tell(self) -> float | None:
         """Send what changed, if somebody sees it and has drawn what was sent before."""
-        self._forget_silent()
-        if self._answer:
-            self._answer = False
-            self._line.send({"kind": "here"})
         watching = [page for page in self._pages.values() if page.visible]
         if not watching or self._sent - min(page.drawn for page in watching) >= IN_FLIGHT:
             return None
@@ -153,30 +137,22 @@ class ScreenWidget(anywidget.AnyWidget):
         else:
             self._line.send(content | {"shape": "new"}, encoded(cursor.image, exact=True))
 
-    def _forget_silent(self) -> None:
-        quiet = time.monotonic() - SILENCE
-        for name in [name for name, page in self._pages.items() if page.heard < quiet]:
-            del self._pages[name]
-            self._line.forget(name)
+    def forget(self, page: str) -> None:
+        del self._pages[page]
 
-    # Whatever thread the kernel handles messages in
-
-    def _hear(self, name: str, message: Message) -> None:
-        page = self._pages.setdefault(name, Page(visible=False, drawn=self._sent))
-        page.heard = time.monotonic()
+    def hear(self, page: str, message: Message) -> None:
+        view = self._pages.setdefault(page, Page(self._sent))
         match message:
             case {"kind": "visible", "visible": bool(visible)}:
-                if visible and not page.visible:
-                    page.drawn = self._sent
+                if visible and not view.visible:
+                    view.drawn = self._sent
                     self._cursor = None
                     self._damage.add(Rectangle(0, 0, *self._screen.size))
-                page.visible = visible
+                view.visible = visible
             case {"kind": "ack", "frame": int(frame)}:
-                page.drawn = max(page.drawn, frame)
+                view.drawn = max(view.drawn, frame)
             case {"kind": "hand", "action": action}:
                 self._hands.act(action)
-            case {"kind": "ping"}:
-                self._answer = True
 
 
 def around(one: Rectangle, other: Rectangle) -> Rectangle:

@@ -2,15 +2,15 @@
 
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { Link } from "./link";
-import { type Action, Pad } from "./pad";
-import "./screen.css";
+import type { Action } from "./pad";
+import { Surface } from "./surface";
 
 const WIDTH = 640;
 const HEIGHT = 240;
 const TRAIL = 60;
 
 const HINT = "Click the pad to type and point at the guest.";
-const CAPTURED = "Keys and pointer go to the guest. Shift+Esc gives them back.";
+const GONE = "The kernel does not answer: it is busy, or gone.";
 
 interface Given {
   title: string;
@@ -18,50 +18,31 @@ interface Given {
 
 class View {
   private readonly canvas = document.createElement("canvas");
-  private readonly words = document.createElement("span");
+  private readonly surface: Surface;
   private readonly link: Link;
-  private readonly pad: Pad;
   private readonly held = new Set<string>();
   private readonly trail: [number, number, boolean][] = [];
 
   constructor(model: AnyModel<Given>, element: HTMLElement) {
-    element.classList.add("vnb-screen", "vnb-pad");
-    element.dataset.lmSuppressShortcuts = "true";
-    const surface = document.createElement("div");
-    surface.className = "vnb-screen-surface";
-    surface.setAttribute("role", "application");
-    surface.setAttribute("aria-label", `${model.get("title")}: keyboard and pointer. ${HINT}`);
+    element.classList.add("vnb-pad");
     this.canvas.width = WIDTH;
     this.canvas.height = HEIGHT;
-    surface.append(this.canvas);
-    const bar = document.createElement("div");
-    bar.className = "vnb-screen-bar";
-    this.words.setAttribute("role", "status");
-    this.words.textContent = HINT;
+    const title = `${model.get("title")}: keyboard and pointer. ${HINT}`;
+    this.surface = new Surface(element, title, this.canvas);
     this.link = new Link(
       model as AnyModel,
       () => {},
-      gone => element.classList.toggle("vnb-gone", gone),
+      gone => this.surface.showGone(gone, GONE),
     );
-    this.pad = new Pad(
-      surface,
-      action => {
-        this.link.send("hand", { action });
-        this.note(action);
-        this.draw();
-      },
-      captured => {
-        element.classList.toggle("vnb-captured", captured);
-        this.words.textContent = captured ? CAPTURED : HINT;
-      },
-    );
-    bar.append(this.words, this.pad.toolbar());
-    element.append(surface, bar);
+    this.surface.capture(this.link, HINT, action => {
+      this.note(action);
+      this.draw();
+    });
     this.draw();
   }
 
   close(): void {
-    this.pad.close();
+    this.surface.close();
     this.link.close();
   }
 

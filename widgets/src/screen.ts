@@ -2,11 +2,9 @@
 
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { Link, type Message } from "./link";
-import { Pad } from "./pad";
-import "./screen.css";
+import { Surface } from "./surface";
 
 const HINT = "Click the screen to type and point there.";
-const CAPTURED = "Keys and pointer go to the guest. Shift+Esc gives them back.";
 const GONE = "The kernel does not answer: it is busy, or gone. This is the last picture.";
 
 interface Given {
@@ -19,29 +17,17 @@ interface Given {
 class View {
   private readonly canvas = document.createElement("canvas");
   private readonly pointer = document.createElement("canvas");
-  private readonly words = document.createElement("span");
+  private readonly surface: Surface;
   private readonly link: Link;
-  private readonly pad: Pad | undefined;
   private readonly observer: IntersectionObserver;
   private drawing = Promise.resolve();
 
-  constructor(
-    model: AnyModel<Given>,
-    private readonly element: HTMLElement,
-  ) {
-    element.classList.add("vnb-screen");
-    element.dataset.lmSuppressShortcuts = "true";
-    const surface = document.createElement("div");
-    surface.className = "vnb-screen-surface";
-    surface.setAttribute("role", "application");
-    surface.setAttribute("aria-label", `${model.get("title")}: the guest's screen. ${HINT}`);
+  constructor(model: AnyModel<Given>, element: HTMLElement) {
     this.canvas.width = model.get("width");
     this.canvas.height = model.get("height");
     this.pointer.className = "vnb-screen-pointer";
-    surface.append(this.canvas, this.pointer);
-    const bar = document.createElement("div");
-    bar.className = "vnb-screen-bar";
-    this.words.setAttribute("role", "status");
+    const title = `${model.get("title")}: the guest's screen. ${HINT}`;
+    this.surface = new Surface(element, title, this.canvas, this.pointer);
     this.link = new Link(
       model as AnyModel,
       (message, buffers) => {
@@ -50,29 +36,17 @@ class View {
       },
       gone => this.showGone(gone),
     );
-    bar.append(this.words, this.saver());
-    if (model.get("hands")) {
-      this.words.textContent = HINT;
-      this.pad = new Pad(
-        surface,
-        action => this.link.send("hand", { action }),
-        captured => {
-          element.classList.toggle("vnb-captured", captured);
-          this.words.textContent = captured ? CAPTURED : HINT;
-        },
-      );
-      bar.append(this.pad.toolbar());
-    }
-    element.append(surface, bar);
+    this.surface.add(this.saver());
+    if (model.get("hands")) this.surface.capture(this.link, HINT);
     this.observer = new IntersectionObserver(() => this.tellVisible());
-    this.observer.observe(surface);
+    this.observer.observe(this.canvas);
     document.addEventListener("visibilitychange", this.tellVisible);
   }
 
   close(): void {
     this.observer.disconnect();
     document.removeEventListener("visibilitychange", this.tellVisible);
-    this.pad?.close();
+    this.surface.close();
     this.link.send("visible", { visible: false });
     this.link.close();
   }
@@ -133,8 +107,7 @@ class View {
   }
 
   private showGone(gone: boolean): void {
-    this.element.classList.toggle("vnb-gone", gone);
-    this.words.textContent = gone ? GONE : this.pad ? HINT : "";
+    this.surface.showGone(gone, GONE);
     if (!gone) this.tellVisible();
   }
 }
