@@ -1,6 +1,7 @@
 """What the magics do on a bench, with labos, and what they say of lines that are wrong."""
 
 import gc
+import hashlib
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,7 +212,9 @@ def test_files_go_into_debian_and_come_back(bench: Bench, tmp_path: Path, rng: A
     assert (tmp_path / "back").read_bytes() == large.read_bytes()
     assert (tmp_path / "script").read_bytes() == script.read_bytes()
     assert any("44%" in line for line in paper(bench).told)  # of large, in three parts
-    commands.run(bench, "get", "/proc/1/comm " + str(tmp_path / "comm"))
+    commands.run(bench, "get", f"/proc/kallsyms {tmp_path}/symbols")
+    digest = hashlib.sha256((tmp_path / "symbols").read_bytes()).hexdigest()
+    assert digest in bench.run(bench.machine(), "sha256sum /proc/kallsyms").stdout
     for line, words in (("/nowhere", "no such file"), ("/tmp", "directory")):
         with pytest.raises(CommandFailed, match=f"(?i){words}"):
             commands.run(bench, "get", line)

@@ -59,6 +59,12 @@ def test_text_is_not_kept_back_for_an_escape_that_is_no_picture_s() -> None:
     assert list(Stream().feed("ab\xc3".encode("latin-1"))) == ["ab"]
 
 
+@pytest.mark.parametrize("broken", ["inline=1:aGFsbG8\x1b[0m and more", "oops\a and more"])
+def test_text_is_not_kept_back_for_a_picture_that_was_broken_off(broken: str) -> None:
+    text = f"\x1b]1337;File={broken}"
+    assert list(Stream().feed(text.encode())) == [text]
+
+
 def test_a_sequence_without_end_is_text_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "LARGEST", 1000)
     stream = Stream()

@@ -68,8 +68,10 @@ def read(machine: Machine, remote: str, told: Told) -> bytes:
     content = bytearray()
     while len(content) < size:
         told(len(content), size)
-        skip = len(content) // DOWN
-        piece = _guest(machine, f"dd if={name} bs={DOWN} skip={skip} count=1 2>/dev/null")
+        # Whole, because the kernel gives its own files a page at a time; and from where the last
+        # piece ended, wherever that was.
+        how = f"bs={DOWN} count=1 iflag=fullblock,skip_bytes skip={len(content)}"
+        piece = _guest(machine, f"dd if={name} {how} 2>/dev/null")
         if not piece:
             raise UsageError(f"get {remote}: the file became shorter while it was read")
         content += piece

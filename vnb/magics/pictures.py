@@ -16,6 +16,7 @@ from typing import Any
 
 BEGIN = b"\x1b]1337;File="
 SEQUENCE = re.compile(rb"\x1b\]1337;File=([^:\x07\x1b]*):([^\x07\x1b]*)(?:\x07|\x1b\\)")
+OPEN = re.compile(rb"[^\x07\x1b]*\x1b?\Z")  # what may follow BEGIN in one that is not over yet
 
 LARGEST = 16 << 20
 """Bytes of a sequence; one that is not over by then is text like any other."""
@@ -85,8 +86,8 @@ class Stream:
 
 def _begun(data: bytes) -> int:
     """Where a sequence begins in `data` that more data may complete; else its end."""
-    place = data.find(BEGIN)
-    if place >= 0:
+    place = data.rfind(BEGIN)
+    if place >= 0 and OPEN.match(data, place + len(BEGIN)):
         return place if len(data) - place < LARGEST else len(data)
     place = data.rfind(b"\x1b")
     return place if place >= 0 and BEGIN.startswith(data[place:]) else len(data)
