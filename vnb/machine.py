@@ -27,7 +27,7 @@ from vnb.tally import Tally
 from vnb.waiting import Bell
 
 if TYPE_CHECKING:
-    from vnb.cpu.jit.translator import Report
+    from vnb.cpu.jit.report import Report
 
 T = TypeVar("T")
 

@@ -192,7 +192,7 @@ class Hart:
         self._forget_code(0, len(self.memory.code_pages) - 1)
         state.decoded_count = 1
         if self.translator is not None:
-            self.translator.restart()
+            self.translator.reset()
 
     def run(self, budget: int) -> ExitKind:
         """Retire at most `budget` instructions, exactly; returns why it stopped. Frees the GIL."""

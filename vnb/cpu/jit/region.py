@@ -8,6 +8,7 @@ from vnb.cpu.disassemble import disassemble
 from vnb.cpu.jit.code import Code, Linker, Made, assembly_of, host
 from vnb.cpu.jit.graph import Graph, form
 from vnb.cpu.jit.places import Layout
+from vnb.cpu.jit.report import Lines, beside, counted, instructions_of
 from vnb.cpu.jit.text import Writer
 
 
@@ -34,27 +35,36 @@ class Region:
         """The offset of its first instruction in its page."""
         return self.graph.entry[0]
 
-    def listing(self) -> str:
+    def listing(self) -> Lines:
         """The guest's instructions."""
         lines = []
         for address, raw in self.guest:
             _, _, text = next(iter(disassemble(raw, address)))
             lines.append(f"{address:#x}  {raw[::-1].hex():>8}  {text}")
-        return "\n".join(lines)
+        return Lines("\n".join(lines))
 
-    def ir(self) -> str:
+    def ir(self) -> Lines:
         """The LLVM text that it was compiled from."""
-        return Writer(self.graph, host()).write()
+        return Lines(Writer(self.graph, host()).write())
 
-    def assembly(self) -> str:
+    def assembly(self) -> Lines:
         """The host's instructions."""
-        return assembly_of(self.ir())
+        return instructions_of(assembly_of(self.ir()))
+
+    @property
+    def summary(self) -> str:
+        """Where it begins, and how much there is of it."""
+        return (
+            f"{self.pc:#x}: {counted(self.graph.size, 'instruction')} on "
+            f"{counted(len(self.pages), 'page')}, {counted(self.code.size, 'byte')} of host code"
+        )
 
     def __repr__(self) -> str:
-        return (
-            f"<region at {self.pc:#x}: {self.graph.size} instructions on "
-            f"{len(self.pages)} pages, {self.code.size} bytes of host code>"
-        )
+        return f"<region at {self.summary}>"
+
+    def _repr_html_(self) -> str:
+        texts = {"guest": self.listing(), "host": self.assembly()}
+        return beside(f"Region at {self.summary}", texts)
 
 
 def translate(

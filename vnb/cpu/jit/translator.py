@@ -10,6 +10,7 @@ from vnb.cpu.jit.code import Linker, make
 from vnb.cpu.jit.kept import Sightings, keep, recall
 from vnb.cpu.jit.places import TRANSLATED, DecodedPages, Layout, head
 from vnb.cpu.jit.region import Region, translate
+from vnb.cpu.jit.report import Report
 from vnb.cpu.state import OFFSETS, REGION_COUNT, REGION_RECORD, REGIONS, State
 from vnb.memory import Memory
 
@@ -69,7 +70,7 @@ class Translator:
         self.decoded = DecodedPages(state, memory)
         self.regions: list[Region] = []
         self.heat: Counter[int] = Counter()
-        self.refused = self.restarts = 0
+        self.refused = self.restarts = self.forgotten = 0
         self.room = ROOM
         self._hot: dict[int, tuple[int, int]] = {}  # chunks to translate: where they were sampled
         self._pending: tuple[Future[Region | None], Linker] | None = None
@@ -136,6 +137,7 @@ class Translator:
             if self.decoded.word(page, index) == self._slot(at):
                 self.decoded.set_word(page, index, self._records[(at >> 3) + 1])
         self.restarts += bool(self.regions)
+        self.forgotten += sum(map(self.retired, range(len(self.regions))))
         self.regions, self._entries = [], []
         self._linker = None
         self._exits.clear()
@@ -145,6 +147,11 @@ class Translator:
         self._hot.clear()
         if self._sightings is not None:
             self._sightings.forget()
+
+    def reset(self) -> None:
+        """The hart begins anew, and its counters with it."""
+        self.restart()
+        self.refused = self.restarts = self.forgotten = 0
 
     def _slot(self, at: int) -> int:
         """The slot that enters the region whose record is at this offset."""
@@ -263,52 +270,14 @@ class Translator:
         """Instructions that a region retired."""
         return self._records[(number * REGION_RECORD + REGION_COUNT) >> 3]
 
-    def report(self) -> "Report":
+    def report(self) -> Report:
         """What was translated so far, and what came of it."""
-        counts = [self.retired(number) for number in range(len(self.regions))]
         return Report(
             regions=tuple(self.regions),
-            retired=tuple(counts),
+            retired=tuple(map(self.retired, range(len(self.regions)))),
+            forgotten=self.forgotten,
             total=self.state.horizon - self.state.left,
+            exits=self.state.n_region_exits,
             refused=self.refused,
-        )
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a translator did: its regions, and how many instructions each of them retired."""
-
-    regions: tuple[Region, ...]
-    retired: tuple[int, ...]
-    total: int
-    """Instructions that the hart retired, in regions or not."""
-    refused: int
-    """Regions whose code had changed before they were ready."""
-
-    @property
-    def bytes(self) -> int:
-        """Of native code."""
-        return sum(region.code.size for region in self.regions)
-
-    @property
-    def seconds(self) -> float:
-        """Spent on translating, most of it on another thread."""
-        return sum(region.seconds for region in self.regions)
-
-    @property
-    def share(self) -> float:
-        """Of the hart's instructions, those that regions retired."""
-        return sum(self.retired) / self.total if self.total else 0.0
-
-    def hottest(self, count: int = 5) -> list[Region]:
-        """The regions that retired most."""
-        order = sorted(range(len(self.regions)), key=lambda k: -self.retired[k])
-        return [self.regions[k] for k in order[:count]]
-
-    def __repr__(self) -> str:
-        cached = sum(region.code.cached for region in self.regions)
-        return (
-            f"{len(self.regions)} regions ({cached} from the cache), {self.bytes >> 10} KiB, "
-            f"{self.seconds:.2f} s to translate; they retired {self.share:.0%} of "
-            f"{self.total:,} instructions"
+            evictions=self.restarts,
         )

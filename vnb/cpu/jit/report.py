@@ -1,0 +1,140 @@
+"""What a person sees of a translator: its statistics and regions, as text and for notebooks."""
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vnb.cpu.jit.region import Region
+
+HOTTEST = 5
+"""Regions that a report shows."""
+
+BORDER = "border:1px solid rgba(128,128,128,.35)"
+PRE = "margin:0;padding:.4em .6em;background:none;font:85%/1.35 monospace;white-space:pre"
+CELL = "padding:1px 1.5em 1px 0;vertical-align:top"
+
+DIRECTIVE = re.compile(r"^\s+\.|^\.Lfunc|^\s*$")
+"""Lines of an assembler file that are neither an instruction nor the target of one."""
+
+
+class Lines(str):
+    """Text of many lines, which a cell shows as such."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f'<pre style="{PRE}">{html.escape(self)}</pre>'
+
+
+def instructions_of(assembly: str) -> Lines:
+    """The instructions and labels of an assembler file."""
+    lines = assembly.expandtabs(8).split("\n")
+    return Lines("\n".join(line for line in lines if not DIRECTIVE.match(line)))
+
+
+def beside(title: str, columns: dict[str, Lines]) -> str:
+    """Texts side by side, each under its heading; where there is little room, one below another."""
+    texts = "".join(
+        f'<div style="flex:1 1 20em;min-width:0"><small style="opacity:.65">{html.escape(heading)}'
+        f'</small><div style="{BORDER};border-radius:4px;overflow:auto;max-height:30em">'
+        f"{text._repr_html_()}</div></div>"
+        for heading, text in columns.items()
+    )
+    return (
+        f"<div><strong>{html.escape(title)}</strong>"
+        f'<div style="display:flex;flex-wrap:wrap;gap:.8em;margin-top:.3em">{texts}</div></div>'
+    )
+
+
+def counted(number: int, what: str) -> str:
+    """1 region, 2 regions."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a translator did: its regions, and how many instructions each of them retired."""
+
+    regions: tuple["Region", ...]
+    retired: tuple[int, ...]
+    forgotten: int
+    """Instructions that regions retired which are gone."""
+    total: int
+    """Instructions that the hart retired, in regions or not."""
+    exits: int
+    """Times that a region was left, for another or for the interpreter."""
+    refused: int
+    """Regions whose code had changed before they were ready."""
+    evictions: int
+    """Times that all regions were forgotten, for want of room or because code was replaced."""
+
+    @property
+    def bytes(self) -> int:
+        """Of native code."""
+        return sum(region.code.size for region in self.regions)
+
+    @property
+    def seconds(self) -> float:
+        """Spent on translating the regions there are, most of it on another thread."""
+        return sum(region.seconds for region in self.regions)
+
+    @property
+    def cached(self) -> int:
+        """Regions that came from the cache on disk."""
+        return sum(region.code.cached for region in self.regions)
+
+    @property
+    def share(self) -> float:
+        """Of the hart's instructions, those that regions retired; the interpreter did the rest."""
+        return (sum(self.retired) + self.forgotten) / self.total if self.total else 0.0
+
+    def hottest(self, count: int = HOTTEST) -> list["Region"]:
+        """The regions that retired most."""
+        return [region for region, _ in self._order(count)]
+
+    def _order(self, count: int) -> list[tuple["Region", int]]:
+        pairs = zip(self.regions, self.retired, strict=True)
+        return sorted(pairs, key=lambda pair: -pair[1])[:count]
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        regions = counted(len(self.regions), "region")
+        yield "translated", f"{regions} ({self.cached} from the cache), {self.bytes >> 10} KiB"
+        yield "took", f"{self.seconds:.2f} s"
+        yield "retired", f"{self.share:.0%} of {counted(self.total, 'instruction')}"
+        yield "left", counted(self.exits, "time")
+        yield "refused", counted(self.refused, "region")
+        yield "began anew", counted(self.evictions, "time")
+
+    def __repr__(self) -> str:
+        facts = [f"{name:<10}  {value}" for name, value in self._facts()]
+        hottest = [f"{self._part(retired):>10}  {region}" for region, retired in self._order(5)]
+        return "\n".join(facts + hottest)
+
+    def _part(self, retired: int) -> str:
+        return f"{retired / self.total:.1%}" if self.total else ""
+
+    def _repr_html_(self) -> str:
+        facts = "".join(
+            f'<tr style="background:none"><th style="text-align:left;font-weight:normal;'
+            f'opacity:.65;{CELL}">{name}</th><td style="text-align:left;{CELL}">{value}</td></tr>'
+            for name, value in self._facts()
+        )
+        return f'<table style="border:none">{facts}</table>{self._hottest_html()}'
+
+    def _hottest_html(self) -> str:
+        """A row for each of the hottest regions, which unfolds to what the guest wrote."""
+        rows = "".join(
+            f'<tr style="background:none"><td style="text-align:right;{CELL}">'
+            f'{self._part(retired)}</td><td style="text-align:left;{CELL}"><details>'
+            f'<summary style="cursor:pointer">{html.escape(region.summary)}</summary>'
+            f'<div style="{BORDER};border-radius:4px;overflow:auto;max-height:24em">'
+            f"{region.listing()._repr_html_()}</div></details></td></tr>"
+            for region, retired in self._order(HOTTEST)
+        )
+        return f'<table style="border:none;margin-top:.3em">{rows}</table>' if rows else ""
