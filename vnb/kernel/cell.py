@@ -19,11 +19,12 @@ def parse(code: str) -> Cell:
     """Magics come first, a line each; from the first line that is none on all is the shell's."""
     magics = []
     lines = code.splitlines(keepends=True)
-    while lines and (not lines[0].strip() or MAGIC.match(lines[0])):
-        if found := MAGIC.match(lines.pop(0)):
-            name, rest = found[1], found[2].rstrip()
-            magics.append((name, "?" if rest == "?" else rest))
-    return Cell(tuple(magics), "".join(lines))
+    for place, line in enumerate(lines):
+        if found := MAGIC.match(line):
+            magics.append((found[1], found[2].rstrip()))
+        elif line.strip():
+            return Cell(tuple(magics), "".join(lines[place:]))
+    return Cell(tuple(magics), "")
 
 
 def unfinished(code: str) -> bool:

@@ -24,6 +24,9 @@ from vnb.tally import Over
 NAME = "machine"
 """What a machine is called that is given no name."""
 
+DEFAULT = "debian"
+"""The image of a machine that is given none."""
+
 on_bench = click.make_pass_decorator(Bench)
 
 
@@ -83,10 +86,6 @@ def configure(
     check(chosen, memory, devices, **more)  # while the machine of that name is still there
     config = bench.put(name, lambda: Machine(chosen, memory, devices, **more)).config
     bench.page.tell(f"{name}: {chosen.name}, {', '.join(map(str, config.devices))}; not started")
-
-
-DEFAULT = "debian"
-"""The image of a machine that is given none."""
 
 
 def make(bench: Bench) -> Machine:
@@ -254,28 +253,29 @@ MAGICS: dict[str, click.Command] = {
 
 def run(bench: Bench, name: str, line: str) -> None:
     """Run one magic; UsageError, in the magic's own words, where its line is wrong."""
+    invoke(named(name), f"%{name}", line, bench, bench)
+
+
+def named(name: str) -> click.Command:
+    """The magic of that name; UsageError with those that there are."""
     if name not in MAGICS:
         raise UsageError(f"there is no %{name}\n\n{help_of()}")
-    if line.strip() == "?":
-        bench.page.print(help_of(name))
-    else:
-        invoke(MAGICS[name], f"%{name}", line, bench, bench)
+    return MAGICS[name]
 
 
 def invoke(command: click.Command, name: str, line: str, bench: Bench, about: Any) -> Any:
     """What the command of that line returns; `about` is the object that its function gets."""
     arguments = words(line, command)
-    context = click.Context(command, info_name=name, terminal_width=90)
-    if {"-h", "--help"} & set(arguments):
-        bench.page.print(command.get_help(context) + "\n")
+    if arguments == ["?"] or {"-h", "--help"} & set(arguments):
+        bench.page.print(usage(command, name))
         return None
     try:
         # Not command.main(), which makes something else of a KeyboardInterrupt.
         with command.make_context(name, arguments, obj=about) as context:
             return command.invoke(context)
-    except click.ClickException as error:
-        usage = (getattr(error, "ctx", None) or context).get_usage()
-        raise UsageError(f"{name}: {error.format_message()}\n{usage}") from None
+    except click.UsageError as error:
+        way = f"\n{error.ctx.get_usage()}" if error.ctx else ""
+        raise UsageError(f"{name}: {error.format_message()}{way}") from None
 
 
 def words(line: str, command: click.Command) -> list[str]:
@@ -289,12 +289,15 @@ def words(line: str, command: click.Command) -> list[str]:
     return split
 
 
+def usage(command: click.Command, name: str) -> str:
+    """What a command takes."""
+    return click.Context(command, info_name=name, terminal_width=90).get_help() + "\n"
+
+
 def help_of(name: str | None = None) -> str:
     """What one magic takes, or what there are."""
-    if name is not None and (name := name.lstrip("%")) not in MAGICS:
-        raise UsageError(f"there is no %{name}\n\n{help_of()}")
     if name is not None:
-        context = click.Context(MAGICS[name], info_name=f"%{name}", terminal_width=90)
-        return MAGICS[name].get_help(context) + "\n"
+        name = name.lstrip("%")
+        return usage(named(name), f"%{name}")
     rows = (f"%{name:<9}{command.get_short_help_str(80)}\n" for name, command in MAGICS.items())
     return "".join(rows) + "%NAME --help says what it takes.\n"
