@@ -1,6 +1,8 @@
 """A network interface of the host's for a test, or the reason why there is none."""
 
 import os
+import socket
+import struct
 import sys
 from itertools import count
 
@@ -10,6 +12,8 @@ from vnb.errors import UsageError
 from vnb.host.ether import Tap
 
 NUMBERS = count()
+
+RTM_DELLINK, REQUEST_ACK = 17, 5
 
 
 def tap() -> Tap:
@@ -24,3 +28,12 @@ def tap() -> Tap:
             pytest.skip(f"taps cannot be tested here: {error}")
         raise
     return lan
+
+
+def take_away(name: str) -> None:
+    """Delete the interface, as `ip link delete` does [rtnetlink(7)]."""
+    link = struct.pack("=BxHiII", 0, 0, socket.if_nametoindex(name), 0, 0)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as kernel:
+        kernel.send(struct.pack("=IHHII", 16 + len(link), RTM_DELLINK, REQUEST_ACK, 1, 0) + link)
+        (error,) = struct.unpack_from("=i", kernel.recv(4096), 16)
+    assert error == 0, os.strerror(-error)

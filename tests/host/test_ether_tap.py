@@ -13,7 +13,7 @@ import pytest
 
 from tests.contracts.ether import large, until
 from tests.frames import ether
-from tests.taps import tap
+from tests.taps import take_away, tap
 from vnb.errors import UsageError
 from vnb.frame import Frame
 from vnb.host.ether import Port, Tap
@@ -72,6 +72,19 @@ def test_a_tap_can_be_plugged_into_again(lan: Tap, card: Port) -> None:
     again = lan.plug()
     again.send(Frame(ether(b"again")))
     assert again.sent == 1
+    again.close()
+
+
+def test_a_card_on_an_interface_that_was_taken_away_has_no_carrier(lan: Tap, card: Port) -> None:
+    before = threading.active_count()
+    take_away(lan.name)
+    until(lambda: not card.carrier)
+    until(lambda: threading.active_count() < before)
+    card.send(Frame(ether(b"to nobody")))
+    assert (card.sent, card.dropped) == (0, 0)
+    card.close()
+    again = lan.plug()
+    assert again.carrier
     again.close()
 
 

@@ -51,6 +51,7 @@ class Tap(Ethernet):
         except OSError as error:
             super().unplug(port)
             raise UsageError(f"name={self.name!r}: {_in_words(error)}") from error
+        self.up = True
         self._ear, self._bell = os.pipe()
         self._thread = threading.Thread(target=self._serve, name="vnb-tap", daemon=True)
         self._thread.start()
@@ -105,8 +106,10 @@ class Tap(Ethernet):
                 return
             try:
                 data = os.read(self._fd, HEADER.size + LARGEST)
-            except OSError:
+            except BlockingIOError:
                 continue  # the interface went down in between
+            except OSError:  # somebody has taken the interface away
+                return self._rise(False)
             frame = parse(data[: HEADER.size], data[HEADER.size :])
             if frame:
                 for port in self.ports:
