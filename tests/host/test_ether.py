@@ -176,6 +176,25 @@ def test_an_address_is_free_again_when_its_card_has_left() -> None:
     assert lan.plug(mac=a.mac).mac == a.mac
 
 
+def test_a_card_may_leave_just_when_a_frame_arrives() -> None:
+    """Its machine closes it on one thread while another machine sends to it on its own."""
+    lan = Loop()
+    card = lan.plug()
+    heard = []
+
+    class Leaving:
+        def __bool__(self) -> bool:
+            card.close()
+            return True
+
+        def __call__(self) -> None:
+            heard.append("a frame")
+
+    card.on_change = Leaving()
+    lan.plug().send(Frame(ether(b"late")))
+    assert heard == ["a frame"] and lan.ports[0] is not card
+
+
 # Worse than the host is.
 
 

@@ -99,15 +99,18 @@ class Port:
             self._waiting.append(frame)
         for capture in self._captures:
             capture.write(frame)
-        if self.on_change:
-            self.on_change()
+        self._tell()
 
     def changed(self) -> None:
         """The carrier may have come or gone: what waited for a card without one is lost."""
         if not self.carrier:
             self.clear()
-        if self.on_change:
-            self.on_change()
+        self._tell()
+
+    def _tell(self) -> None:
+        on_change = self.on_change  # once: the card may leave the network meanwhile
+        if on_change:
+            on_change()
 
     def __repr__(self) -> str:
         state = "connected" if self.carrier else "no carrier"
