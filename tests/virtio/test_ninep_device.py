@@ -1,5 +1,6 @@
 """The 9P device: what it tells of itself, slow files while the machine runs on, and flushes."""
 
+import errno
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ from tests.virtio.driver import READY, Driver
 from tests.virtio.ninep import RDWR, decode, encode
 from vnb.errors import UsageError
 from vnb.host.files import Tree
+from vnb.host.files.nodes import OpenNode
 from vnb.host.files.status import Path, Status
 from vnb.virtio.device import NEEDS_RESET
 from vnb.virtio.ninep import NineP
@@ -268,3 +270,26 @@ def test_a_reset_closes_what_the_guest_had_open() -> None:
     assert tree._find(("file",)).uses == 2
     driver.device.reset()
     assert tree._find(("file",)).uses == 1
+
+
+def test_a_file_that_cannot_be_closed_keeps_no_other_open(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where the server of a share stores what was written, and does not answer any more."""
+    tree = Tree({"file": "", "other": ""})
+    driver = start(NineP(tree, "data"))
+    for fid, name in enumerate(("file", "other"), 1):
+        ask(driver, "walk", 0, fid, [name])
+        ask(driver, "lopen", fid, RDWR)
+    close, failures = OpenNode.close, [OSError(errno.ETIMEDOUT, "no answer")] * 2
+
+    def fail_first(file: OpenNode) -> None:
+        close(file)
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(OpenNode, "close", fail_first)
+    driver.device.reset()
+    assert [tree._find((name,)).uses for name in ("file", "other")] == [1, 1]
+    assert "what was written last may be lost: [Errno 110] no answer" in caplog.text
+    ask(driver.start(), "version", 65536, VERSION)

@@ -3,16 +3,20 @@
 Device 9 has no chapter in the specification of VirtIO: what it is, is what Linux and QEMU do.
 """
 
+import logging
 import struct
 from collections import deque
+from functools import partial
 
-from vnb.errors import GuestError, UsageError
+from vnb.errors import GuestError, HostError, UsageError
 from vnb.virtio.device import Device
 from vnb.virtio.ninep.aside import Aside, Work
 from vnb.virtio.ninep.files import Files
 from vnb.virtio.ninep.messages import BY_NAME, ERROR, HEADER, LERROR, LINUX, REQUESTS
 from vnb.virtio.ninep.session import MAX_MSIZE, Outcome, Session
 from vnb.virtio.queue import Chain, Queue, Reader, Writer
+
+log = logging.getLogger(__name__)
 
 QUEUE_SIZE = 128
 MAX_TAG = 31
@@ -54,9 +58,9 @@ class NineP(Device):
         serving, self._serving = self._serving, None
         begun = serving is not None and not self._aside.drop(serving)
         if begun or (session.used and self._files.slow("clunk")):
-            self._aside.do(session.close)
+            self._aside.do(partial(_close, session))
         else:
-            session.close()
+            _close(session)
 
     def serve(self, index: int, queue: Queue) -> None:
         for chain in queue:
@@ -130,6 +134,14 @@ class NineP(Device):
             self.stats.add("errors")
         if outcome.moved and outcome.request in MOVED:
             self.stats.add(MOVED[outcome.request], outcome.moved, "bytes")
+
+
+def _close(session: Session) -> None:
+    """The guest is gone, and can no longer be told what became of its files."""
+    try:
+        session.close()
+    except (HostError, OSError) as error:
+        log.warning("virtio 9p: what was written last may be lost: %s", error)
 
 
 def _header(chain: Chain) -> tuple[int, int, int]:

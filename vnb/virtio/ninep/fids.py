@@ -3,6 +3,7 @@
 import errno
 import stat
 import sys
+from contextlib import ExitStack
 
 from vnb.virtio.ninep.files import File, Files, Path, Status, refuse
 from vnb.virtio.ninep.messages import Qid, bytes_of
@@ -103,9 +104,10 @@ class Fids:
             fid.opened.close()
 
     def clear(self) -> None:
-        """Forget all of them."""
-        for number in list(self._fids):
-            self.remove(number)
+        """Forget all of them, also if what one had open cannot be closed."""
+        with ExitStack() as removals:
+            for number in list(self._fids):
+                removals.callback(self.remove, number)
 
     def renamed(self, old: Path, new: Path) -> None:
         """What had this path, or one that goes on from it, is now elsewhere."""
