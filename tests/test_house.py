@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 # only, never from its neighbours; so every import points the same way.
 LAYERS = (
     {"errors"},
-    {"clock", "frame", "sizes", "stats", "waiting"},
+    {"clock", "frame", "sizes", "stats", "waiting", "words"},
     {"memory", "bus", "host"},
     {"cpu", "platform", "virtio", "guest"},
     {"firmware", "images"},

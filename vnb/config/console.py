@@ -6,11 +6,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from vnb.config.part import Part
-from vnb.config.words import number_from
 from vnb.errors import UsageError
 from vnb.host.chars import Chars
+from vnb.virtio.console import MAX_PORTS
+from vnb.words import number_from
 
-MOST_PORTS = 30  # of the cell's own: virtio's console here has 32, and the first two have their use
+MOST_PORTS = MAX_PORTS - 2  # of the cell's own: the first two have their use
 LONGEST_NAME = 64  # bytes
 RESERVED = "vnb."  # what names of our own ports begin with
 

@@ -6,10 +6,10 @@ from typing import Literal, Self, cast, get_args
 
 from vnb import virtio
 from vnb.config.part import Part, Random
-from vnb.config.words import one_of
 from vnb.errors import UsageError
 from vnb.host import block
 from vnb.sizes import in_words, size_in_bytes
+from vnb.words import one_of
 
 DiskMode = Literal["rw", "ro", "snapshot"]
 

@@ -4,7 +4,7 @@ import random as streams
 from dataclasses import dataclass
 
 from vnb import virtio
-from vnb.config.part import Part, Random
+from vnb.config.part import Part, Random, numbered
 from vnb.errors import UsageError
 
 
@@ -27,7 +27,7 @@ class Entropy(Part):
 
     def name(self, index: int) -> str:
         """Linux uses one at a time, the first; the others are spare."""
-        return "entropy" + (str(index + 1) if index else "")
+        return numbered("entropy", index)
 
     def open(self) -> None:
         """Nothing: there is no more to it than the numbers."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from vnb import virtio
-from vnb.config.part import Part, Random
+from vnb.config.part import Part, Random, numbered
 from vnb.host import input as hands
 
 
@@ -16,7 +16,7 @@ class _Hand(Part):
 
     def name(self, index: int) -> str:
         """ "keyboard"; a second one is "keyboard2"; the guest reads it as the serial number."""
-        return self.word + (str(index + 1) if index else "")
+        return numbered(self.word, index)
 
     def open(self) -> hands.Input[Any]:
         """Nothing on the host is opened: events come from cells and widgets."""

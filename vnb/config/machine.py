@@ -10,12 +10,13 @@ from typing import Literal, get_args
 from vnb.clock import ClockName
 from vnb.config.console import Console
 from vnb.config.part import Part, Transport
-from vnb.config.words import one_of
 from vnb.cpu.hart import EngineName, TranslatorName
 from vnb.errors import UsageError
 from vnb.images import Image
 from vnb.platform.board import VIRT
+from vnb.platform.pci import CARDS
 from vnb.sizes import in_words, size_in_bytes
+from vnb.words import one_of
 
 Engine = Literal["auto", "llvm", "numba", "python"]
 FASTEST: EngineName = "llvm"
@@ -23,7 +24,7 @@ FASTEST: EngineName = "llvm"
 
 BOARDS = ("virt",)
 
-SLOTS: dict[Transport, int] = {"mmio": len(VIRT.virtio), "pci": 31}
+SLOTS: dict[Transport, int] = {"mmio": len(VIRT.virtio), "pci": len(CARDS)}
 """Devices that a board has room for."""
 
 SMALLEST_MEMORY = 1 << 20

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from vnb import virtio
 from vnb.config.part import Part, Random
-from vnb.config.words import number_from
 from vnb.errors import UsageError
+from vnb.frame import GROUP
 from vnb.host.ether import Ethernet, Null, Port
+from vnb.words import number_from
 
 SMALLEST_MTU, LARGEST_MTU = 68, 65535  # [virtio 5.1.4.1]
-GROUP = 1  # in the first byte of an address: nobody's in particular
 
 
 @dataclass(frozen=True)

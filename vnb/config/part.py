@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from vnb import virtio
-from vnb.config.words import one_of
+from vnb.words import one_of
 
 Transport = Literal["mmio", "pci"]
 
@@ -43,3 +43,8 @@ class Part:
     def append(self, name: str) -> str:
         """Words for the kernel's command line, if the guest needs any to make use of it."""
         return ""
+
+
+def numbered(word: str, index: int) -> str:
+    """A name for the one before which there are `index` of its kind: "screen", "screen2"."""
+    return word + (str(index + 1) if index else "")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vnb import virtio
-from vnb.config.part import Part, Random
+from vnb.config.part import Part, Random, numbered
 
 if TYPE_CHECKING:
     from vnb.host.screen import Screen as Backend
@@ -30,7 +30,7 @@ class Screen(Part):
 
     def name(self, index: int) -> str:
         """ "screen"; a second one, which Linux knows as card1, is "screen2"."""
-        return "screen" + (str(index + 1) if index else "")
+        return numbered("screen", index)
 
     def open(self) -> "Backend":
         """A black screen, before the guest draws."""

@@ -21,6 +21,9 @@ ETHERNET = 14
 SMALLEST, LARGEST = ETHERNET, ETHERNET + 8 + 0xFFFF
 """Bytes of a frame: at least its header; at most two VLAN tags and the longest IP packet more."""
 
+GROUP = 1
+"""The bit of an address's first byte that says that it is nobody's in particular."""
+
 MOST_SEGMENTS = 2048
 """Frames that one may be cut into: 64 KiB at an MSS of 32; no TCP goes lower."""
 

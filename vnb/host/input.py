@@ -32,6 +32,7 @@ from vnb.host.keys import (
     SYN_REPORT,
     key_code,
 )
+from vnb.words import number_from
 
 WAITING = 1024
 """Reports that may wait for the guest; one more is dropped, whole."""
@@ -192,7 +193,7 @@ class Mouse(Input[tuple[int, int, int, int]]):
         up. Returns whether there was room for the report.
         """
         for name, value in (("dx", dx), ("dy", dy), ("dz", dz)):
-            _check(name, value, -MOTION, MOTION)
+            number_from(value, name, -MOTION, MOTION)
         return self._send((dx, dy, dz, _checked_buttons(buttons)))
 
     def reset(self) -> None:
@@ -225,9 +226,9 @@ class Tablet(Input[tuple[int, int, int, int]]):
         `buttons` are those held from now on, as for a mouse; `wheel` turns away from the hand.
         Returns whether there was room for the report.
         """
-        _check("x", x, 0, POSITIONS)
-        _check("y", y, 0, POSITIONS)
-        _check("wheel", wheel, -MOTION, MOTION)
+        number_from(x, "x", 0, POSITIONS)
+        number_from(y, "y", 0, POSITIONS)
+        number_from(wheel, "wheel", -MOTION, MOTION)
         return self._send((x, y, wheel, _checked_buttons(buttons)))
 
     def reset(self) -> None:
@@ -274,9 +275,9 @@ class Touch(Input[tuple[int, int, int, bool]]):
 
         Returns whether there was room for the report.
         """
-        _check("slot", slot, 0, SLOTS - 1)
-        _check("x", x, 0, POSITIONS)
-        _check("y", y, 0, POSITIONS)
+        number_from(slot, "slot", 0, SLOTS - 1)
+        number_from(x, "x", 0, POSITIONS)
+        number_from(y, "y", 0, POSITIONS)
         return self._send((slot, x, y, bool(down)))
 
     def reset(self) -> None:
@@ -313,11 +314,6 @@ def _stroke(codes: Sequence[int]) -> list[tuple[int, bool]]:
     return [*((code, True) for code in codes), *((code, False) for code in reversed(codes))]
 
 
-def _check(name: str, value: object, least: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise UsageError(f"{name}={value!r}: {name} is a number from {least} to {most}")
-
-
 def _checked_buttons(buttons: int) -> int:
-    _check("buttons", buttons, 0, (1 << len(BUTTONS)) - 1)
+    number_from(buttons, "buttons", 0, (1 << len(BUTTONS)) - 1)
     return buttons

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from vnb.errors import UsageError
+from vnb.words import number_from
 
 Pixels = npt.NDArray[np.uint8]
 """height × width × channels."""
@@ -51,9 +51,8 @@ class Cursor:
 
 def check_size(width: int, height: int) -> None:
     """UsageError unless a screen can have so many pixels."""
-    for name, value, most in (("width", width, LARGEST[0]), ("height", height, LARGEST[1])):
-        if isinstance(value, bool) or not isinstance(value, int) or not SMALLEST <= value <= most:
-            raise UsageError(f"{name}={value!r}: {name} is a number from {SMALLEST} to {most}")
+    number_from(width, "width", SMALLEST, LARGEST[0])
+    number_from(height, "height", SMALLEST, LARGEST[1])
 
 
 class Screen:

@@ -8,6 +8,7 @@ from typing import Protocol
 from vnb.errors import GuestError, UsageError
 from vnb.virtio.device import Device
 from vnb.virtio.queue import Chain, Queue
+from vnb.words import number_from
 
 QUEUE_SIZE = 128
 MAX_PORTS = 32
@@ -234,7 +235,6 @@ def _first_queue(number: int) -> int:
 
 
 def _checked_size(columns: int, rows: int) -> tuple[int, int]:
-    for name, value in (("columns", columns), ("rows", rows)):
-        if not 1 <= value <= 0xFFFF:
-            raise UsageError(f"{name}={value!r}: {name} is a number from 1 to 65535")
+    number_from(columns, "columns", 1, 0xFFFF)
+    number_from(rows, "rows", 1, 0xFFFF)
     return columns, rows

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable
 
+from vnb.frame import GROUP
 from vnb.virtio.queue import Reader
 
 Command = tuple[int, int]
@@ -25,7 +26,6 @@ COUNT = struct.Struct("<I")
 VLAN = struct.Struct("<H")
 
 BROADCAST = b"\xff" * MAC
-GROUP = 1  # in the first byte of an address: nobody's in particular
 VLAN_TAG = b"\x81\x00"
 
 

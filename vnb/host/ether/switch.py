@@ -9,11 +9,12 @@ from os import PathLike
 from weakref import WeakKeyDictionary
 
 from vnb.errors import UsageError
-from vnb.frame import Frame
+from vnb.frame import GROUP, Frame
 from vnb.host.ether.cables import Patch
 from vnb.host.ether.capture import Capture
 from vnb.host.ether.delay import Delay
 from vnb.host.ether.port import LIMIT, Ethernet, Port
+from vnb.words import number_from
 
 TABLE = 1024
 """Addresses that the switch knows; of more, it forgets the one not heard of for longest."""
@@ -23,9 +24,6 @@ AGE = 300.0
 
 IN_FLIGHT = 16 << 20
 """Bytes that may be on their way to one port at a time, however slow that is."""
-
-GROUP = 1
-"""The bit of an address's first byte that says that it is nobody's in particular."""
 
 
 class _Wire:
@@ -54,8 +52,7 @@ class Switch(Ethernet):
         bandwidth: float | None = None,
         seed: int = 0,
     ) -> None:
-        if not isinstance(seed, int) or not 0 <= seed <= 0x7F:
-            raise UsageError(f"seed={seed!r}: seed is a number from 0 to 127")
+        number_from(seed, "seed", 0, 0x7F)
         super().__init__(seed << 8 | 1)
         self.lost = 0
         """Frames that disappeared, because of `loss` or because a slow wire was full."""
