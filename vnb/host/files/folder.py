@@ -5,7 +5,6 @@ read, written, or even looked at, because no symbolic link in it is followed.
 """
 
 import errno
-import hashlib
 import os
 import stat
 import sys
@@ -15,7 +14,16 @@ from contextlib import contextmanager, suppress
 
 from vnb.errors import UsageError
 from vnb.host.files.locks import Locks
-from vnb.host.files.status import Changes, Entry, Path, Status, refuse
+from vnb.host.files.status import (
+    WRITES,
+    Changes,
+    Entry,
+    Path,
+    Status,
+    check_names,
+    identity_of,
+    refuse,
+)
 
 OWNER, NOBODY = 0, 65534
 """What the guest sees: who runs vnb is its root, and everybody else is nobody."""
@@ -26,7 +34,6 @@ PERMISSIONS = 0o777
 XATTRS = "user."
 """The extended attributes that are shared; all others mean something to the host."""
 
-WRITES = os.O_WRONLY | os.O_RDWR
 IOV_MAX = 1024
 
 # Where a name is not followed if it turns out to be a symbolic link, a device or a FIFO; and
@@ -190,8 +197,7 @@ class Folder:
         """The inode number; elsewhere than on the folder's own file system, one to tell apart."""
         if device == self._device:
             return inode
-        digest = hashlib.blake2b(f"{device} {inode}".encode(), digest_size=8).digest()
-        return int.from_bytes(digest, "little")
+        return identity_of(f"{device} {inode}")
 
     def _check_write(self) -> None:
         if not self.write:
@@ -203,9 +209,7 @@ class Folder:
 
         OSError ENOTDIR if there is anything but directories on the way, such as a symbolic link.
         """
-        for name in path:
-            if name in ("", ".", "..") or "/" in name or "\0" in name:
-                refuse(errno.EINVAL)
+        check_names(path)
         directory = self._root
         try:
             for name in path[:-1]:

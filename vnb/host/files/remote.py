@@ -1,7 +1,6 @@
 """A share that is any file system of fsspec: an archive, an object store, a web server."""
 
 import errno
-import hashlib
 import os
 import shutil
 import stat
@@ -16,7 +15,16 @@ from urllib.parse import quote, unquote
 
 from vnb.errors import UsageError
 from vnb.host.files.locks import Locks
-from vnb.host.files.status import Changes, Entry, Path, Status, refuse
+from vnb.host.files.status import (
+    WRITES,
+    Changes,
+    Entry,
+    Path,
+    Status,
+    check_names,
+    identity_of,
+    refuse,
+)
 
 LARGEST = 256 << 20
 """Bytes of a file that is open for writing: all of it is kept on this host until it is closed."""
@@ -29,7 +37,6 @@ MOST_EMPTY = 4096
 
 BLOCK = 4096
 DIRECTORY, FILE = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o644
-WRITES = os.O_WRONLY | os.O_RDWR
 LOCAL = {"file", "local"}
 WEB = {"http", "https"}
 
@@ -218,9 +225,7 @@ class Fsspec:
 
     def url_of(self, path: Path) -> str:
         """What the file system calls it; nothing in a name can mean anything but itself."""
-        for name in path:
-            if name in ("", ".", "..") or "/" in name or "\0" in name:
-                refuse(errno.EINVAL)
+        check_names(path)
         names = [quote(name, safe="") for name in path] if self._web else path
         return "/".join([self._root, *names] if self._root else names)
 
@@ -416,8 +421,7 @@ def _fill(file: Any, offset: int, buffers: Sequence[memoryview]) -> int:
 
 
 def _identity(path: Path) -> int:
-    digest = hashlib.blake2b("/".join(path).encode("utf-8", "surrogatepass"), digest_size=8)
-    return int.from_bytes(digest.digest(), "little")
+    return identity_of("/".join(path))
 
 
 def _protocols(fs: Any) -> Sequence[str]:

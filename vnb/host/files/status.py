@@ -1,5 +1,7 @@
 """What every kind of share says of a file."""
 
+import errno
+import hashlib
 import os
 from typing import NamedTuple, NoReturn
 
@@ -11,6 +13,9 @@ Entry = tuple[str, int, int]
 
 Changes = dict[str, int]
 """Any of mode, uid, gid, size, and atime and mtime in nanoseconds since 1970."""
+
+WRITES = os.O_WRONLY | os.O_RDWR
+"""Flags of `os.open`, of which a file that is to be written has one."""
 
 
 class Status(NamedTuple):
@@ -37,3 +42,16 @@ class Status(NamedTuple):
 def refuse(code: int) -> NoReturn:
     """Answer with this error."""
     raise OSError(code, os.strerror(code))
+
+
+def check_names(path: Path) -> None:
+    """EINVAL for a name that can mean anything but a file in its directory."""
+    for name in path:
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            refuse(errno.EINVAL)
+
+
+def identity_of(text: str) -> int:
+    """64 bits that tell what this text names from everything else."""
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
