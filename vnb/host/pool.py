@@ -1,7 +1,6 @@
 """A few threads that wait for disks and networks, so that no other thread has to."""
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -67,16 +66,13 @@ class Pool:
 
         It is called on this thread if that is soon enough, and else on that of the last job.
         """
-        deadline = time.monotonic() + patience
         with self._changed:
             if self._closed:
                 return
             self._closed = True
             self._forget()
             self._changed.notify_all()
-            while self._threads and (left := deadline - time.monotonic()) > 0:
-                self._changed.wait(left)
-            if self._threads:
+            if not self._changed.wait_for(lambda: not self._threads, patience):
                 self._at_end = at_end
                 return
         at_end()

@@ -4,7 +4,7 @@ One request is served at a time, so nothing here is ever seen half done.
 """
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from vnb.errors import HostError
@@ -108,7 +108,7 @@ class Session:
         values = _values(message, request)
         if message.reply.bulk:
             space = min(values.pop(), self._msize - BEFORE_DATA, room.available - BEFORE_DATA)
-            moved: int = handler(*values, _beyond(room.windows(BEFORE_DATA + space), BEFORE_DATA))
+            moved: int = handler(*values, _room_for_data(room, space))
             room.write(HEADER.pack(BEFORE_DATA + moved, message.type + 1, tag) + COUNT.pack(moved))
             room.advance(moved)
             return moved
@@ -136,11 +136,7 @@ def _values(message: Message, request: Reader) -> list[Any]:
     return [*values, request.windows(request.available)]
 
 
-def _beyond(windows: Sequence[memoryview], count: int) -> list[memoryview]:
-    """The windows without their first `count` bytes."""
-    left = []
-    for window in windows:
-        if count < len(window):
-            left.append(window[count:])
-        count = max(0, count - len(window))
-    return left
+def _room_for_data(room: Writer, space: int) -> list[memoryview]:
+    """The windows of the bytes that the data of a reply will be in; none is passed."""
+    reply = Writer(room.windows(BEFORE_DATA + space), BEFORE_DATA + space)
+    return reply.split(BEFORE_DATA).windows(space)
