@@ -56,8 +56,8 @@ class Device:
         self.offered = features | COMMON
         self.stats = Stats(self.name, kind=self.name)
         self.configs = tuple(QueueConfig(size) for size in queues)
-        self.config = config
-        self.generation = 0  # changes whenever `config` does [virtio 2.5]
+        self._config = config
+        self.generation = 0
         self.accepted = 0
         self.status = 0
         self._queues: dict[int, Queue] = {}  # the active ones; empty unless the device is live
@@ -150,6 +150,16 @@ class Device:
     # What a device type uses.
 
     @property
+    def config(self) -> bytes:
+        """The config space; whenever it is set, the generation changes [virtio 2.5]."""
+        return self._config
+
+    @config.setter
+    def config(self, config: bytes) -> None:
+        self._config = config
+        self.generation = (self.generation + 1) & 0xFF
+
+    @property
     def live(self) -> bool:
         """Whether the driver is ready and nothing has gone wrong."""
         return self.status & (DRIVER_OK | FAILED | NEEDS_RESET) == DRIVER_OK
@@ -197,7 +207,6 @@ class Device:
     def change_config(self, config: bytes) -> None:
         """Replace the config space, and tell a driver that is there."""
         self.config = config
-        self.generation = (self.generation + 1) & 0xFF
         if self.live:
             self.stats.add("interrupts")
             self._signal(None)

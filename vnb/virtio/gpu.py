@@ -141,7 +141,6 @@ class Gpu(Device):
             return super().write_config(offset, size, value)
         events = self.read_config(0, 4) & ~value
         self.config = CONFIG.pack(events, 0, SCANOUTS, CAPSETS)
-        self.generation = (self.generation + 1) & 0xFF
 
     def activate(self) -> None:
         self._told = self._display.preferred

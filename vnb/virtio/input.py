@@ -81,7 +81,6 @@ class Input(Device):
         chosen = bytearray(self.config[:SELECTORS])
         chosen[offset : offset + size] = value.to_bytes(size, "little")
         self.config = self._answer(*chosen)
-        self.generation = (self.generation + 1) & 0xFF
 
     def activate(self) -> None:
         self._deliver()

@@ -76,7 +76,6 @@ class Net(Device):
         self._backend = backend
         self._mtu = mtu
         self._filter = Filter(backend.mac)
-        self._carrier = backend.carrier
         self._known_drops = backend.dropped
         # Frames on their way to the driver, cut up where it needs that, and buffers that were
         # taken for the first of them but do not hold all of it yet.
@@ -84,13 +83,11 @@ class Net(Device):
         self._room: list[Chain] = []
         self._sendable: frozenset[int] = frozenset()
         self._receivable: frozenset[int] = frozenset()
-        super().__init__(OFFERED, QUEUE_SIZES, self._config())
+        super().__init__(OFFERED, QUEUE_SIZES, self._describe())
 
     def poll(self) -> None:
         """Frames may have come, or the carrier come or gone."""
-        if self._backend.carrier != self._carrier:
-            self._carrier = self._backend.carrier
-            self.change_config(self._config())
+        self._refresh()
         if self.live:
             self.run(self._receive)
         else:
@@ -106,7 +103,7 @@ class Net(Device):
         self._frames.clear()
         self._room.clear()
         self._filter.reset(0)
-        self.config = self._config()
+        self.config = self._describe()
 
     def serve(self, index: int, queue: Queue) -> None:
         if index == RX:
@@ -215,14 +212,19 @@ class Net(Device):
         done = self._filter.obey(command, chain.reader)
         if not done:
             self.stats.add("errors")
-        config = self._config()
-        if config != self.config:
-            self.change_config(config)
+        self._refresh()
         chain.writer.write(OK if done else ERR)
         return chain.writer.written
 
-    def _config(self) -> bytes:
-        return CONFIG.pack(self._filter.mac, LINK_UP if self._carrier else 0, 0, self._mtu)
+    def _refresh(self) -> None:
+        """Tell the driver if the config space is no longer what it was."""
+        config = self._describe()
+        if config != self.config:
+            self.change_config(config)
+
+    def _describe(self) -> bytes:
+        """The config space, as card and network are now."""
+        return CONFIG.pack(self._filter.mac, LINK_UP if self._backend.carrier else 0, 0, self._mtu)
 
     def _kinds(self, needed: dict[int, int]) -> frozenset[int]:
         """The GSO types, ECN included, for which the driver has accepted what is needed."""
