@@ -14,7 +14,7 @@ ERROR = struct.Struct("<IBHI")  # the same, and a Linux error number
 COUNT = struct.Struct("<I")  # bytes of data that follow
 
 LERROR = 7
-NO_TAG, NO_FID = 0xFFFF, 0xFFFF_FFFF
+NO_FID = 0xFFFF_FFFF
 VERSION = "9P2000.L"
 
 # A field is name:kind. Kinds: an integer of 1, 2, 4 or 8 bytes; s, a string; q, a qid; s* and
