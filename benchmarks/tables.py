@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -24,6 +24,26 @@ def spread(values: Sequence[float], form: str = ".0f", best: str = "min") -> str
         return "–"
     chosen = min(values) if best == "min" else max(values)
     return f"{statistics.median(values):{form}} ({chosen:{form}})"
+
+
+def compared(
+    rows: Sequence[str], targets: Sequence[str], seconds: Mapping[tuple[str, str], Sequence[float]]
+) -> str:
+    """How many times as long as the first target the others take, by medians (by bests)."""
+    ours, *others = targets
+    header = [f"times {ours}", *others]
+    lines, columns = [], [(list[float](), list[float]()) for _ in others]
+    for row in rows:
+        cells = []
+        for other, (medians, bests) in zip(others, columns, strict=True):
+            theirs, own = seconds[row, other], seconds[row, ours]
+            medians.append(statistics.median(theirs) / statistics.median(own))
+            bests.append(min(theirs) / min(own))
+            cells.append(f"{medians[-1]:.2f} ({bests[-1]:.2f})")
+        lines.append([row, *cells])
+    means = [[statistics.geometric_mean(series) for series in column] for column in columns]
+    lines.append(["geometric mean", *(f"{median:.2f} ({best:.2f})" for median, best in means)])
+    return table(header, lines)
 
 
 def host() -> str:

@@ -39,6 +39,7 @@ WARNINGS = ["-Wall", "-Wextra"]
 OPTIMISE = ["-O2", "-ffp-contract=off", "-fno-math-errno", "-fomit-frame-pointer"]
 BARE = ["-g0", "-ffreestanding", "-nostdlib", "-static", "-Wl,-T,board.ld"]
 RISCV = ["--target=riscv64-freestanding-none", "-mcpu=baseline_rv64", "-mcmodel=medany"]
+LINUX = ["--target=riscv64-linux-musl", "-mcpu=baseline_rv64", "-static", "-s", "-g0"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,18 @@ def native_program(kernel: str) -> Path:
     BUILT.mkdir(parents=True, exist_ok=True)
     command = ["cc", *OPTIMISE, *WARNINGS, "native.c", f"{kernel}.c", "-o", str(program)]
     subprocess.run(command, cwd=SOURCES, check=True)
+    return program
+
+
+@functools.cache
+def linux_program(kernel: str) -> Path:
+    """The kernel as a static program of Linux on RISC-V, which measures itself."""
+    program = BUILT / f"{kernel}.linux"
+    BUILT.mkdir(parents=True, exist_ok=True)
+    own = SOURCES / "linux" / f"{kernel}.c"
+    source = own if own.exists() else SOURCES / f"{kernel}.c"
+    compiler = [sys.executable, "-m", "ziglang", "cc", *OPTIMISE, *WARNINGS, *LINUX, "-I."]
+    subprocess.run([*compiler, "native.c", source, "-o", program], cwd=SOURCES, check=True)
     return program
 
 

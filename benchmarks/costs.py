@@ -1,0 +1,82 @@
+"""What a machine's translator took: time, regions, files and memory of the host."""
+
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tables import table
+
+from vnb import Machine
+from vnb.cpu import objects
+
+CACHED = ("region-*", "page-*")
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of one machine in a process of its own, as it ends; sizes in bytes."""
+
+    memory: int  # the largest resident size of this process, guest RAM and all
+    workshop: int = 0  # the same, of the process that compiles
+    regions: int = 0
+    recalled: int = 0  # regions that were on disk already
+    seconds: float = 0  # to translate and load them
+    code: int = 0
+    cache: int = 0  # on disk
+    share: float = 0  # of all retired instructions, those that regions retired
+
+    @classmethod
+    def of(cls, machine: Machine) -> "Costs":
+        memory = _peak(Path("/proc/self/status"))
+        report = machine.jit
+        if report is None:
+            return cls(memory)
+        return cls(
+            memory=memory,
+            workshop=sum(_peak(Path(f"/proc/{child}/status")) for child in _children()),
+            regions=len(report.regions),
+            recalled=sum(region.code.cached for region in report.regions),
+            seconds=report.seconds,
+            code=report.bytes,
+            cache=sum(
+                file.stat().st_size for kind in CACHED for file in objects.folder().glob(kind)
+            ),
+            share=report.share,
+        )
+
+    def asdict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+def _children() -> list[str]:
+    """The processes that this one started and that still run."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    return " ".join(task.read_text() for task in tasks).split()
+
+
+def _peak(status: Path) -> int:
+    found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
+    return int(found[1]) << 10 if found else 0
+
+
+def costs_table(series: dict[str, Costs]) -> str:
+    """One row for each target or kernel."""
+    header = [
+        "", "regions", "from disk", "translated in, s", "code, KiB", "cache, KiB",
+        "in regions", "memory, MiB", "workshop, MiB",
+    ]  # fmt: skip
+    rows = [
+        [
+            name,
+            f"{it.regions}",
+            f"{it.recalled}",
+            f"{it.seconds:.2f}",
+            f"{it.code >> 10}",
+            f"{it.cache >> 10}",
+            f"{it.share:.0%}",
+            f"{it.memory >> 20}",
+            f"{it.workshop >> 20}",
+        ]
+        for name, it in series.items()
+    ]
+    return table(header, rows)
