@@ -168,6 +168,24 @@ class VirtioContract:
     def test_it_works_with_small_queues(self, driver: Driver, size: int) -> None:
         self.roundtrip(driver.start(size=size))
 
+    def test_config_space_answers_8_16_and_32_bit_aligned_accesses(self, driver: Driver) -> None:
+        """[19]"""
+        content = driver.device.config
+        for size in (1, 2, 4):
+            for place in range(len(content) - size + 1):
+                expected = int.from_bytes(content[place : place + size], "little")
+                assert driver.port.config(place, size) == (0 if place % size else expected)
+        assert driver.port.config(0, 8) == 0
+
+    def test_the_generation_changes_with_the_config_space(self, driver: Driver) -> None:
+        """[24], [29]"""
+        seen = [driver.port.generation]
+        for _ in range(3):
+            driver.device.change_config(driver.device.config)
+            seen.append(driver.port.generation)
+        assert len(set(seen)) == 4
+        assert driver.port.interrupts() == (False, False)
+
     def test_before_driver_ok_it_takes_nothing_and_tells_nothing(self, driver: Driver) -> None:
         """[1]"""
         driver.negotiate()

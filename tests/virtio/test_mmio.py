@@ -1,25 +1,14 @@
 """The MMIO transport: every register of [virtio 4.2.2], and every device behind it."""
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.contracts.virtio import VirtioContract
-from tests.virtio.devices import DEVICES
 from tests.virtio.driver import READY, Driver
-from vnb.memory import Memory
-from vnb.virtio.device import FEATURES_OK, Device
-from vnb.virtio.mmio import EmptySlot, MmioTransport
+from vnb.virtio.mmio import EmptySlot
 
 WRITE_ONLY = (0x14, 0x20, 0x24, 0x30, 0x38, 0x50, 0x64, 0x80, 0x84, 0x90, 0x94, 0xA0, 0xA4, 0xAC)
 READ_ONLY = (0x00, 0x04, 0x08, 0x0C, 0x10, 0x34, 0x60, 0xB0, 0xB4, 0xB8, 0xBC, 0xFC)
 EFFECTIVE = (0x44, 0x50, 0x64, 0x70)  # QueueReady = 0, QueueNotify, InterruptACK, Status
-
-
-@pytest.fixture(params=DEVICES)
-def contract(request: pytest.FixtureRequest) -> VirtioContract:
-    found: VirtioContract = request.param()
-    return found
 
 
 @pytest.fixture
@@ -44,16 +33,6 @@ def test_registers_answer_32_bit_accesses_only(driver: Driver) -> None:
         if offset % 4:
             assert driver.port.read(offset) == 0
     assert driver.port.status == 0
-
-
-def test_config_space_answers_8_16_and_32_bit_aligned_accesses(driver: Driver) -> None:
-    """[19]"""
-    content = driver.device.config
-    for size in (1, 2, 4):
-        for place in range(len(content) - size + 1):
-            expected = int.from_bytes(content[place : place + size], "little")
-            assert driver.port.config(place, size) == (0 if place % size else expected)
-    assert driver.port.config(0, 8) == 0
 
 
 def test_what_is_write_only_or_no_register_reads_as_zero(driver: Driver) -> None:
@@ -131,16 +110,6 @@ def test_acknowledging_one_interrupt_leaves_the_other(
     assert (driver.port.read(0x60), driver.port.line) == (0, False)
 
 
-def test_the_generation_changes_with_the_config_space(driver: Driver) -> None:
-    """[24]"""
-    seen = [driver.port.generation]
-    for _ in range(3):
-        driver.device.change_config(driver.device.config)
-        seen.append(driver.port.generation)
-    assert len(set(seen)) == 4
-    assert driver.port.interrupts() == (False, False)
-
-
 def test_addresses_above_4_gib_arrive_whole(driver: Driver) -> None:
     driver.negotiate()
     driver.port.set_queue(0, 4, 0x12_3456_7890, 0x9A_BCDE_F012, 0xFEDC_BA98_7654_3210)
@@ -150,23 +119,6 @@ def test_addresses_above_4_gib_arrive_whole(driver: Driver) -> None:
         0x9A_BCDE_F012,
         0xFEDC_BA98_7654_3210,
     )
-
-
-class Picky(Device):
-    """Feature 1 needs feature 0."""
-
-    type, name, needs = 42, "picky", {2: 1}
-
-    def __init__(self) -> None:
-        super().__init__(3, [])
-
-
-@pytest.mark.parametrize(("features", "agreed"), [(0, True), (1, True), (2, False), (3, True)])
-def test_a_feature_without_what_it_needs_is_refused(features: int, agreed: bool) -> None:
-    """[3]"""
-    driver = Driver(Picky())
-    assert driver.negotiate(1 << 32 | features) == agreed
-    assert bool(driver.port.status & FEATURES_OK) == agreed
 
 
 def test_an_empty_slot_says_that_there_is_no_device() -> None:
@@ -184,11 +136,3 @@ def test_a_refusal_is_logged_once_and_counted_always(
         driver.port.write(0x00, 1)
     assert driver.device.stats["refused"] == 100
     assert len(caplog.records) == 1
-
-
-def test_the_transport_needs_nothing_of_a_device_but_its_own_methods() -> None:
-    """A device never knows its transport, so several kinds can carry it."""
-    lines: list[Callable[[bool], None]] = []
-    device = Picky()
-    MmioTransport(device, Memory(1 << 16), lines.append, print)  # type: ignore[arg-type]
-    assert not any(isinstance(value, MmioTransport) for value in vars(device).values())

@@ -45,16 +45,6 @@ OF_LINUX = {
 }
 
 
-@pytest.fixture
-def tree() -> Tree:
-    return Tree({"hello.txt": "hello\n", "dir": {"a": "1", "b": "2"}})
-
-
-@pytest.fixture
-def guest(tree: Tree) -> Guest:
-    return Guest(tree)
-
-
 class TestMessages:
     def test_there_is_every_one_that_linux_sends(self) -> None:
         assert set(BY_NAME) >= OF_LINUX

@@ -41,16 +41,6 @@ CALLS = (
 )
 
 
-@pytest.fixture
-def tree() -> Tree:
-    return Tree({"hello.txt": "hello\n", "dir": {"a": "1", "b": "2"}})
-
-
-@pytest.fixture
-def guest(tree: Tree) -> Guest:
-    return Guest(tree)
-
-
 class TestReadingAndWriting:
     def test_a_file_is_created_written_and_read(self, guest: Guest, tree: Tree) -> None:
         fid = guest.create("dir/new", RDWR, 0o640)
