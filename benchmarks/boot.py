@@ -10,8 +10,6 @@ start: to be imported, and from there to the first instruction of a guest.
 import json
 import os
 import re
-import select
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+import qemu
 from one_boot import LIMIT, PROMPT, READY
 from tables import host, spread, table
 
@@ -87,54 +86,30 @@ def boot_vnb(image: images.Image, memory: str, engine: str, firmware: Path | Non
 @contextmanager
 def qemu_at_its_prompt(image: images.Image, memory: str) -> Iterator[RunningQemu]:
     """QEMU's board with the same devices in the same places: hvc0 and the agent's port."""
-    command = [
-        *("qemu-system-riscv64", "-M", "virt", "-m", memory, "-display", "none"),
-        *("-monitor", "none", "-serial", "null", "-global", "virtio-mmio.force-legacy=false"),
-        *("-kernel", str(image.payload), "-initrd", str(image.initrd), "-append", image.append),
-        *("-device", "virtio-serial-device"),
-        *("-chardev", "stdio,id=screen", "-device", "virtconsole,chardev=screen"),
-        *("-chardev", "null,id=agent", "-device", "virtserialport,chardev=agent,name=vnb.agent"),
-    ]
+    port = ("-device", "virtserialport,chardev=agent,name=vnb.agent")
     power_on = time.perf_counter()
-    qemu = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    try:
-        ready = _wait_for(qemu, READY) - power_on
-        yield qemu, ready, _wait_for(qemu, PROMPT) - power_on
-    finally:
-        qemu.kill()
-        qemu.wait()
+    with qemu.running(image, "-chardev", "null,id=agent", *port, memory=memory) as guest:
+        guest.wait_for(READY)
+        ready = time.perf_counter() - power_on
+        guest.wait_for(PROMPT)
+        yield guest.process, ready, time.perf_counter() - power_on
 
 
 def boot_qemu(image: images.Image, memory: str) -> Boot:
-    with qemu_at_its_prompt(image, memory) as (qemu, ready, shell):
-        status = Path(f"/proc/{qemu.pid}/status").read_text()
+    with qemu_at_its_prompt(image, memory) as (process, ready, shell):
+        status = Path(f"/proc/{process.pid}/status").read_text()
     peak = re.search(r"VmHWM:\s*(\d+) kB", status)
     return Boot(ready, shell, int(peak[1]) << 10 if peak else 0)
-
-
-def _wait_for(process: subprocess.Popen[bytes], text: str) -> float:
-    """The moment when the process has printed the text."""
-    assert process.stdout is not None
-    seen, deadline = b"", time.perf_counter() + LIMIT
-    while text.encode() not in seen:
-        left = max(0.0, deadline - time.perf_counter())
-        readable, _, _ = select.select([process.stdout], [], [], left)
-        byte = os.read(process.stdout.fileno(), 1) if readable else b""
-        if not byte:
-            raise RuntimeError(f"QEMU never printed {text!r}, but {seen[-400:]!r}")
-        seen += byte
-    return time.perf_counter()
 
 
 def targets() -> list[Target]:
     """All of them, in the order of the table, present or not."""
     opensbi = images.opensbi("fw_jump.elf")
-    qemu = None if shutil.which("qemu-system-riscv64") else "qemu-system-riscv64 is not on PATH"
     return [
         Target("vnb llvm", partial(boot_vnb, engine="llvm")),
         Target("vnb numba", partial(boot_vnb, engine="numba")),
         Target("vnb llvm, OpenSBI", partial(boot_vnb, engine="llvm", firmware=opensbi)),
-        Target("QEMU (OpenSBI)", boot_qemu, qemu),
+        Target("QEMU (OpenSBI)", boot_qemu, qemu.missing()),
     ]
 
 

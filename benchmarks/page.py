@@ -1,6 +1,6 @@
 """What a page does with a machine: how soon a key is echoed, how fast output and pictures arrive.
 
-    python benchmarks/page.py [--keys N]
+    python benchmarks/page.py [--count 60]
 
 A real JupyterLab in headless Chromium, with Debian busy and a cell running all the while.
 """

@@ -7,19 +7,17 @@ thread serves these says how much of the rest is the guest's own.
 """
 
 import time
-from typing import Literal
+from typing import get_args
 
 import click
 from tables import host, table
 
 from vnb import Console, Machine, images
-from vnb.config import Screen
+from vnb.config import Screen, Transport
 
 WIDTH, HEIGHT = 1024, 768
 FRAME = WIDTH * HEIGHT * 4  # bytes
 LIMIT = 300  # seconds
-
-Transport = Literal["mmio", "pci"]
 
 
 def measure(transport: Transport, frames: int) -> list[str]:
@@ -53,7 +51,7 @@ def measure(transport: Transport, frames: int) -> list[str]:
 @click.option("--frames", default=100, show_default=True, help="How many the guest writes.")
 def main(frames: int) -> None:
     """Print how many frames a second a Debian guest draws."""
-    rows = [measure(transport, frames) for transport in ("mmio", "pci")]
+    rows = [measure(transport, frames) for transport in get_args(Transport)]
     print(f"{host()}; {frames} frames of {WIDTH}×{HEIGHT}\n")
     columns = ("frames/s", "flushes/s", "MB/s", "ms per flush", "% served", "ms for a PNG")
     print(table(["drawing over", *columns], rows))

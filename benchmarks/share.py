@@ -7,20 +7,19 @@ has its files in memory instead. With cache=none Linux 6.12 asks for 4 KiB at a 
 largest message is, so that the cost of a request decides.
 """
 
-import shutil
-import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
 import click
-from devices import Run, Transport, run_on, running_qemu
-from tables import host, spread, table
+from beside import Row, Target, in_turn, over_both, report, run_on
+from qemu import Run, at_prompt, virtio
 
 from vnb import Console, Machine, Share, images
+from vnb.config import Transport
 from vnb.host.files import Tree
 
 SIZE = 64  # MiB
@@ -34,11 +33,9 @@ WORKS = {
 }
 """What is done, in this order."""
 
-Boot = Callable[[images.Image, Path], AbstractContextManager[Run]]
-
 
 @contextmanager
-def vnb(
+def on_vnb(
     image: images.Image, folder: Path, transport: Transport, memory: bool = False
 ) -> Iterator[Run]:
     share = Share(Tree(room=2 * SIZE << 20) if memory else folder, tag="data", write=True)
@@ -46,39 +43,25 @@ def vnb(
         yield partial(run_on, machine)
 
 
-def qemu(image: images.Image, folder: Path, transport: Transport) -> AbstractContextManager[Run]:
+def on_qemu(image: images.Image, folder: Path, transport: Transport) -> AbstractContextManager[Run]:
     backend = ("-fsdev", f"local,id=files,path={folder},security_model=none")
-    return running_qemu(image, transport, backend, "virtio-9p", "fsdev=files,mount_tag=data")
-
-
-TARGETS: dict[str, Boot] = {
-    "vnb mmio": partial(vnb, transport="mmio"),
-    "vnb pci": partial(vnb, transport="pci"),
-    "vnb mmio, in memory": partial(vnb, transport="mmio", memory=True),
-    "QEMU mmio": partial(qemu, transport="mmio"),
-    "QEMU pci": partial(qemu, transport="pci"),
-}
+    card = virtio("virtio-9p", transport, "fsdev=files", "mount_tag=data")
+    return at_prompt(image, *backend, *card, transport=transport)
 
 
 @click.command()
 @click.option("--rounds", default=3, show_default=True, help="How often everything is measured.")
 def main(rounds: int) -> None:
     """Print how long the same work on a share takes on vnb and on QEMU."""
+    in_memory = Target("vnb mmio, in memory", partial(on_vnb, transport="mmio", memory=True))
+    targets = [*over_both(on_vnb, on_qemu), in_memory]
     image = images.debian()
-    there = shutil.which("qemu-system-riscv64") is not None
-    present = [name for name in TARGETS if there or not name.startswith("QEMU")]
     measured: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for number in range(rounds):
-        for name in present:
-            print(f"round {number + 1}/{rounds}: {name}", file=sys.stderr)
-            with tempfile.TemporaryDirectory() as folder, TARGETS[name](image, Path(folder)) as run:
-                for work, command in WORKS.items():
-                    measured[work, name].append(run(command)[0])
-    print(f"{host()}; {rounds} rounds: median (best), in seconds\n")
-    rows = [[work, *(spread(measured[work, name], ".2f") for name in present)] for work in WORKS]
-    print(table(["", *present], rows))
-    if not there:
-        print("Not measured: QEMU, because qemu-system-riscv64 is not on PATH.")
+    for target in in_turn(targets, rounds):
+        with tempfile.TemporaryDirectory() as folder, target.boot(image, Path(folder)) as run:
+            for work, command in WORKS.items():
+                measured[work, target.name].append(run(command)[0])
+    report(targets, rounds, [Row(work, "seconds", ".2f", "min") for work in WORKS], measured)
 
 
 if __name__ == "__main__":
