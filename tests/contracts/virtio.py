@@ -8,16 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.virtio.driver import (
-    EVERYTHING,
-    INDIRECT,
-    NEXT,
-    PLAIN,
-    READY,
-    WRITE,
-    Driver,
-    Ring,
-)
+from tests.virtio.driver import EVERYTHING, INDIRECT, NEXT, PLAIN, READY, WRITE, Driver, Ring
 from vnb.virtio.device import (
     ACKNOWLEDGE,
     DRIVER,
