@@ -164,6 +164,19 @@ def test_an_input_that_ends_is_silent_and_costs_nothing() -> None:
     os.close(ours)
 
 
+def test_a_pipe_that_was_closed_writes_to_nobody_elses_file() -> None:
+    """The host gives the numbers of files that were closed to the next ones that are opened."""
+    ours, out = os.pipe()
+    pipe = Pipe(output=out)
+    pipe.open()
+    pipe.close()
+    others = [os.pipe() for _ in range(4)]
+    pipe.output(b"late")
+    assert select.select([reader for reader, _ in others], [], [], 0)[0] == []
+    for descriptor in (ours, out, *(one for pair in others for one in pair)):
+        os.close(descriptor)
+
+
 def test_output_whose_reader_is_gone_is_counted_and_the_guest_goes_on() -> None:
     reader, out = os.pipe()
     pipe = Pipe(output=out)

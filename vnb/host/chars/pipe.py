@@ -75,8 +75,9 @@ class Pipe(Chars):
             self._closing = True
             self._ring()
         thread.join()
-        os.close(self._wake)
         with self._change:
+            os.close(self._wake)
+            self._wake = -1  # the host may give the number to another file now
             self._thread = None
 
     def room(self) -> int:
@@ -103,7 +104,7 @@ class Pipe(Chars):
 
     def _ring(self) -> None:
         """Have the thread look again what there is to wait for."""
-        with contextlib.suppress(BlockingIOError, OSError):  # it has not looked since the last ones
+        with contextlib.suppress(OSError):  # no thread is there, or was rung often enough
             os.write(self._wake, b"!")
 
     # The thread.
