@@ -7,6 +7,7 @@ import logging
 import struct
 from collections import deque
 from functools import partial
+from typing import NamedTuple
 
 from vnb.errors import GuestError, HostError, UsageError
 from vnb.virtio.device import Device
@@ -30,6 +31,14 @@ OLD_TAG = struct.Struct("<H")
 MOVED = {"read": "read", "write": "written"}  # what the bytes that a request moved count as
 
 
+class Waiting(NamedTuple):
+    """A request that was not begun yet, with its type and its tag."""
+
+    chain: Chain
+    type: int
+    tag: int
+
+
 class NineP(Device):
     """A share of `files`, which the guest mounts by its `tag`.
 
@@ -47,7 +56,7 @@ class NineP(Device):
         super().__init__(MOUNT_TAG, [QUEUE_SIZE], struct.pack("<H", len(name)) + name)
         self._files = files
         self._session = Session(files)
-        self._waiting: deque[Chain] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._aside = Aside()
         self._serving: Work | None = None  # the request that is being served there
 
@@ -66,12 +75,12 @@ class NineP(Device):
         for chain in queue:
             if chain.reader.available < HEADER.size or chain.writer.available < ERROR.size:
                 raise GuestError("a 9P request without a header, or without room for a reply")
-            _, number, _ = _header(chain)
-            if number == FLUSH:
+            waiting = _looked_at(chain)
+            if waiting.type == FLUSH:
                 self._interrupt(queue, _old_tag(chain))
-                self._waiting.appendleft(chain)
+                self._waiting.appendleft(waiting)
             else:
-                self._waiting.append(chain)
+                self._waiting.append(waiting)
             self._go_on(queue)
 
     def _interrupt(self, queue: Queue, tag: int | None) -> None:
@@ -80,17 +89,18 @@ class NineP(Device):
         One that is being served is answered before anything else is, and only then its flush.
         """
         for waiting in self._waiting:
-            if _header(waiting)[2] == tag:
+            if waiting.tag == tag:
                 self._waiting.remove(waiting)
-                waiting.writer.write(ERROR.pack(ERROR.size, LERROR, tag, LINUX["EINTR"]))
-                queue.push(waiting, waiting.writer.written)
+                room = waiting.chain.writer
+                room.write(ERROR.pack(ERROR.size, LERROR, tag, LINUX["EINTR"]))
+                queue.push(waiting.chain, room.written)
                 break
 
     def _go_on(self, queue: Queue) -> None:
         """Serve what waits, up to a request that takes its time."""
         while self._waiting and self._serving is None:
-            chain = self._waiting.popleft()
-            message = REQUESTS.get(_header(chain)[1])
+            chain, number, _ = self._waiting.popleft()
+            message = REQUESTS.get(number)
             fits = chain.reader.available <= MAX_MSIZE
             if message is not None and fits and self._files.slow(message.name):
                 self._serve_aside(chain)
@@ -144,11 +154,11 @@ def _close(session: Session) -> None:
         log.warning("virtio 9p: what was written last may be lost: %s", error)
 
 
-def _header(chain: Chain) -> tuple[int, int, int]:
-    """Size, type and tag of a request that is still to be read."""
+def _looked_at(chain: Chain) -> Waiting:
+    """A request that is still to be read."""
     windows = chain.reader.windows(HEADER.size)
-    size, number, tag = HEADER.unpack(windows[0] if len(windows) == 1 else b"".join(windows))
-    return size, number, tag
+    _, number, tag = HEADER.unpack(windows[0] if len(windows) == 1 else b"".join(windows))
+    return Waiting(chain, number, tag)
 
 
 def _old_tag(chain: Chain) -> int | None:
