@@ -36,15 +36,19 @@ class Counter:
 
     def turn(self, moment: Moment) -> None:
         """A period ends, and another one begins now."""
-        if self.total != self._told:
-            self._ring.append((*self._since, self.total - self._told))
+        if present := self._present():
+            self._ring.append((*self._since, present))
             self._told = self.total
         self._since = moment
 
     def samples(self) -> list[Sample]:
         """What each period held, oldest first, with the present one as far as it has come."""
-        present = (*self._since, self.total - self._told)
-        return [*self._ring, present] if present[2] else list(self._ring)
+        present = self._present()
+        return [*self._ring, (*self._since, present)] if present else list(self._ring)
+
+    def _present(self) -> int:
+        """What the present period holds so far."""
+        return self.total - self._told
 
     def __repr__(self) -> str:
         return f"{self.name} {self.total} {self.unit}".rstrip()
@@ -66,16 +70,11 @@ class Peak(Counter):
 
     def turn(self, moment: Moment) -> None:
         """A period ends, and another one begins now."""
-        if self.level:
-            self._ring.append((*self._since, self.level))
-            self.total = self.highest
-            self.level = 0
-        self._since = moment
+        super().turn(moment)
+        self.total, self.level = self.highest, 0
 
-    def samples(self) -> list[Sample]:
-        """The highest in each period that had any, oldest first, with the present one."""
-        present = (*self._since, self.level)
-        return [*self._ring, present] if present[2] else list(self._ring)
+    def _present(self) -> int:
+        return self.level
 
 
 class Histogram:

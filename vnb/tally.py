@@ -1,7 +1,7 @@
 """What the devices of one machine have counted, by the names that the guest knows them by."""
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, Literal, get_args
 
@@ -10,6 +10,7 @@ from vnb.stats import Counter, Stats
 
 Frame = Literal["samples", "totals", "latency"]
 Over = Literal["host", "guest"]
+Row = tuple[str | int | float, ...]
 
 
 class Tally(Mapping[str, Stats]):
@@ -37,16 +38,16 @@ class Tally(Mapping[str, Stats]):
         """
         import pandas
 
-        rows = {"samples": _samples, "totals": _totals, "latency": _latencies}
-        if frame not in rows:
-            raise UsageError(f"frame={frame!r}: frame is one of {', '.join(get_args(Frame))}")
-        columns = {
-            "samples": ("device", "counter", "unit", "seconds", "instructions", "amount"),
-            "totals": ("device", "counter", "unit", "total"),
-            "latency": ("device", "clock", "unit", "lower", "upper", "count"),
-        }[frame]
-        found = [(name, *row) for name, stats in self.items() for row in rows[frame](stats)]
-        return pandas.DataFrame(found, columns=list(columns))
+        frames: dict[Frame, tuple[Callable[[Stats], Iterator[Row]], list[str]]] = {
+            "samples": (_samples, ["counter", "unit", "seconds", "instructions", "amount"]),
+            "totals": (_totals, ["counter", "unit", "total"]),
+            "latency": (_latencies, ["clock", "unit", "lower", "upper", "count"]),
+        }
+        if frame not in frames:
+            raise UsageError(f"frame={frame!r}: frame is one of {', '.join(frames)}")
+        rows, columns = frames[frame]
+        found = [(name, *row) for name, stats in self.items() for row in rows(stats)]
+        return pandas.DataFrame(found, columns=["device", *columns])
 
     def plot(self, over: Over = "host") -> Any:
         """A matplotlib Figure: throughput of disks, shares and networks, latency, queue depth.
