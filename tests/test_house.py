@@ -27,7 +27,7 @@ LAYERS = (
     {"hardware"},
     {"loop"},
     {"machine"},
-    {"widgets", "attach", "doctor", "labs", "magics"},
+    {"widgets", "attach", "doctor", "labs", "magics", "server"},
     {"kernel", "cli"},
 )
 APART = {(room, "host") for room in ("cpu", "platform", "virtio")}  # backends are handed in

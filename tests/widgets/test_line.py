@@ -77,6 +77,19 @@ def test_a_message_that_never_comes_is_waited_for_a_while(
     assert [what for _, what in widget.heard] == ["b", "c", "d", "late", "e"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "woken"), [("input", False), ("hand", False), ("ack", True), ("ping", True)]
+)
+def test_a_message_for_the_guest_wakes_no_widget_before_the_guest_answers(
+    kind: str, woken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wakes: list[str] = []
+    monkeypatch.setattr(room.PUBLISHER, "wake", lambda: wakes.append(kind))
+    widget = Widget()
+    widget.receive(widget, {"page": "one", "n": 0, "kind": kind, "what": 0}, [])
+    assert bool(wakes) == woken
+
+
 @pytest.mark.parametrize("message", [{}, {"page": 1, "n": 0}, {"page": "one", "n": "x"}])
 def test_a_message_of_no_page_is_heard_by_nobody(message: dict[str, Any]) -> None:
     widget = Widget()

@@ -57,6 +57,28 @@ def test_after_silence_the_next_to_speak_does_not_wait_for_long() -> None:
     assert PAUSE * 0.99 <= min(gaps) < PERIOD / 2
 
 
+def test_who_was_silent_is_asked_at_once_although_another_has_just_spoken() -> None:
+    publisher = Publisher()
+    publisher.add(busy := Speaker(publisher=publisher))
+    publisher.add(silent := Speaker())
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        publisher.wake()
+    gaps = [later - first for first, later in zip(silent.times, silent.times[1:], strict=False)]
+    assert min(gaps) < PERIOD / 2
+    assert len(silent.times) > 2 * len(busy.times)
+
+
+def test_what_a_speaker_has_to_say_while_it_may_not_is_said_when_it_may() -> None:
+    publisher = Publisher()
+    publisher.add(speaker := Speaker(publisher=publisher))
+    assert speaker.asked.wait(5)
+    speaker.asked.clear()
+    publisher.wake()
+    assert speaker.asked.wait(5)
+    assert speaker.times[1] - speaker.times[0] >= PERIOD * 0.99
+
+
 def test_a_speaker_that_wants_to_be_asked_again_is() -> None:
     publisher = Publisher()
     publisher.add(speaker := Speaker(wait=0.01))

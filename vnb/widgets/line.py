@@ -11,6 +11,9 @@ from vnb.widgets.publisher import PUBLISHER
 PATIENCE = 3.0
 """Seconds that messages wait for one that was sent before them."""
 
+FOR_THE_GUEST = ("input", "hand")
+"""Kinds of messages to which widgets have no answer; the guest may, and what it does wakes them."""
+
 Message = dict[str, Any]
 
 
@@ -73,4 +76,5 @@ class Line:
                     order = self._orders.setdefault(page, Order())
                     for ready in order.put(number, message):
                         self._hear(page, ready)
-        PUBLISHER.wake()
+                        if ready.get("kind") not in FOR_THE_GUEST:
+                            PUBLISHER.wake()

@@ -1,4 +1,4 @@
-"""What widgets have to say leaves here: one thread, at most 30 times a second for all of them."""
+"""What widgets have to say leaves here: one thread, at most 30 times a second for each of them."""
 
 import logging
 import threading
@@ -9,10 +9,10 @@ from typing import Any, Protocol
 log = logging.getLogger(__name__)
 
 PERIOD = 1 / 30
-"""Seconds after a round in which anybody spoke: the least between two messages of one widget."""
+"""Seconds for which who has spoken is not asked again; whoever was silent is asked at once."""
 
 PAUSE = 1 / 200
-"""Seconds after a round of silence: whoever comes next is asked soon, and nobody too often."""
+"""Seconds between two rounds, however often somebody wakes the publisher."""
 
 
 class Speaker(Protocol):
@@ -29,7 +29,8 @@ class Publisher:
     """The thread, begun by the first `wake`; it sleeps while nobody has anything to say."""
 
     def __init__(self) -> None:
-        self._speakers: weakref.WeakSet[Any] = weakref.WeakSet()
+        # each with the time from which on it may speak
+        self._speakers: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
         self._woken = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -39,13 +40,13 @@ class Publisher:
     def add(self, speaker: Speaker) -> None:
         """Let `speaker` speak from now on, for as long as somebody else holds on to it."""
         with self._lock:
-            self._speakers.add(speaker)
+            self._speakers[speaker] = 0.0
         self.wake()
 
     def remove(self, speaker: Speaker) -> None:
         """Never ask it again."""
         with self._lock:
-            self._speakers.discard(speaker)
+            self._speakers.pop(speaker, None)
 
     def wake(self) -> None:
         """Somebody has something to say; any thread may call, often."""
@@ -63,19 +64,33 @@ class Publisher:
         while True:
             self._woken.wait(wait)
             self._woken.clear()
-            before = self.messages
             wait = self._round()
-            time.sleep(PAUSE if self.messages == before else PERIOD)
+            time.sleep(PAUSE)
 
     def _round(self) -> float | None:
-        """Let everybody speak; the seconds until somebody wants to be asked again."""
+        """Let everybody speak who may; the seconds until somebody is to be asked again."""
         with self._lock:
-            speakers = list(self._speakers)
-        waits = []
-        for speaker in speakers:
-            with Turn(self, speaker):
-                waits.append(speaker.speak())
+            speakers = list(self._speakers.items())
+        waits: list[float | None] = []
+        for speaker, due in speakers:
+            rest = due - time.monotonic()
+            if rest > 0:
+                waits.append(rest)
+            else:
+                with Turn(self, speaker):
+                    waits.append(self._ask(speaker))
         return min((wait for wait in waits if wait is not None), default=None)
+
+    def _ask(self, speaker: Speaker) -> float | None:
+        """Let it speak; the seconds until it is to be asked again."""
+        before = self.messages
+        wait = speaker.speak()
+        if self.messages == before:
+            return wait
+        with self._lock:
+            if speaker in self._speakers:
+                self._speakers[speaker] = time.monotonic() + PERIOD
+        return wait if wait is None else max(wait, PERIOD)
 
 
 class Turn:

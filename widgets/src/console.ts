@@ -10,11 +10,13 @@ import { Terminal } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
 import "./console.css";
 import { Link, type Message } from "./link";
+import { Receipts } from "./receipts";
 import { Stream } from "./stream";
 import { onTheme, theme } from "./theme";
 
 const SCROLLBACK = 10_000; // lines
 const KEYS_AT_ONCE = 4_096; // characters of a paste in one message
+const MUCH = 1 << 16; // bytes shown of which the machine is told at once
 
 const SNAPSHOT = 10_000; // milliseconds between two pictures of the console for the saved notebook
 const SNAPSHOT_LINES = 200;
@@ -37,6 +39,7 @@ class Session {
   readonly link: Link;
   readonly views = new Set<View>();
   gone = false;
+  private readonly receipts: Receipts;
   private pictured = 0;
   private readonly timer = setInterval(() => this.picture(), SNAPSHOT);
 
@@ -45,6 +48,7 @@ class Session {
       this.gone = gone;
       for (const view of this.views) view.showState();
     });
+    this.receipts = new Receipts(MUCH, position => this.link.send("ack", { position }));
     this.ask();
   }
 
@@ -56,11 +60,12 @@ class Session {
   /** Tell how much every view has shown, which is what the machine may forget about. */
   acknowledge(): void {
     const shown = [...this.views].map(view => view.shown);
-    this.link.send("ack", { position: Math.min(this.stream.end, ...shown) });
+    this.receipts.note(Math.min(this.stream.end, ...shown));
   }
 
   close(): void {
     clearInterval(this.timer);
+    this.receipts.close();
     this.link.close();
   }
 
