@@ -395,3 +395,31 @@ def test_uptime_counts_running_only(rig: Make) -> None:
     it.loop.resume()
     time.sleep(0.02)
     assert it.loop.uptime >= ran + 0.02
+
+
+def test_whoever_looks_during_a_reset_sees_the_new_hardware(rig: Make) -> None:
+    """To find none would be to make some more, which the backends would then belong to."""
+    seen = []
+
+    class Looked(FakeHardware):
+        def close(self) -> None:
+            seen.append(rigged.loop.hardware)
+            super().close()
+
+    rigged = rig(Looked)
+    rigged.loop.start()
+    rigged.loop.reset()
+    assert seen == rigged.made[1:] and len(seen) == 1
+
+
+def test_what_is_posted_while_the_hardware_goes_fails_nobody(
+    rig: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by another machine, whose frame arrives when this one is closed."""
+    loop = rig().loop
+    there = [FakeHardware()]
+    now_and_then = property(lambda self: there.pop() if there else None, lambda self, value: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "_hardware", now_and_then, raising=False)
+        loop.post(lambda: None)
+    assert not there

@@ -127,8 +127,9 @@ class Loop:
     def post(self, function: Callable[[], object]) -> None:
         """Have `function` run on the machine's thread soon (≤ ~0.2 ms after its present exit)."""
         self._inbox.append(function)
-        if self._hardware is not None:
-            self._hardware.hart.attend()
+        hardware = self._hardware  # looked at once: it may go meanwhile
+        if hardware is not None:
+            hardware.hart.attend()
         with self._mail:
             self._mail.notify()
 
@@ -197,8 +198,9 @@ class Loop:
     def _power_on(self) -> None:
         """Every part anew, over the same disks and terminals."""
         fresh = self._build()
-        self._take_out()
-        self._hardware = fresh
+        old, self._hardware = self._hardware, fresh
+        if old is not None:
+            old.close()
         self.exit_code = None
         self.asleep = self._ran = 0.0
         self._since = time.monotonic()
@@ -291,15 +293,12 @@ class Loop:
             if not self._inbox:
                 self._mail.wait(seconds)
 
-    def _take_out(self) -> None:
-        if self._hardware is not None:
-            self._hardware.close()
-            self._hardware = None
-
     def _end(self) -> None:
         if self.state != "failed":
             self._become("off")
-        self._take_out()
+        if self._hardware is not None:
+            self._hardware.close()
+            self._hardware = None
         self._release()
         self._over = True
         self._bell.ring()
