@@ -13,7 +13,7 @@ from tests.images.fakes import Archive
 from tests.images.test_debian import first_files
 from vnb import images
 from vnb.errors import HostError, UsageError
-from vnb.images import depends, lock
+from vnb.images import depends, lock, release
 from vnb.images.lock import Package
 
 LOADER = "usr/lib/ld-linux-riscv64-lp64d.so.1"
@@ -179,7 +179,7 @@ def test_packages_that_need_each_other_come_once_each_by_name() -> None:
         f"Package: {name}\nVersion: 1\nFilename: f\nSize: 1\nSHA256: 0\nDepends: {other}"
         for name, other in (("b", "a"), ("a", "b"))
     )
-    found = depends.closure(depends.Index(text.encode()), ["b"])
+    found = depends.closure(release.Index(text.encode()), ["b"])
     assert found == [Package(name, "1", "f", 1, "0") for name in "ab"]
 
 

@@ -1,10 +1,9 @@
 """Names of Debian's packages pass through here and become a lock, with all that they depend on."""
 
-import difflib
 import hashlib
 import logging
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,44 +69,11 @@ def _extended(base: Lock, names: Collection[str], mirror: str | None, progress: 
     if not found.signature.startswith("verified"):
         log.warning("the list in which packages were looked up is %s", found.signature)
     have = {package.name for package in base.packages}
-    more = [
-        package for package in closure(Index(found.packages), names) if package.name not in have
-    ]
+    more = [package for package in closure(found.packages, names) if package.name not in have]
     return replace(base, packages=(*base.packages, *more))
 
 
-class Index:
-    """An archive's list of packages, by their names and by what they provide."""
-
-    def __init__(self, packages: bytes) -> None:
-        self._paragraphs: dict[str, bytes] = {}
-        self._providers: dict[str, list[str]] = {}
-        for paragraph in packages.split(b"\n\n"):
-            name = paragraph.partition(b"\n")[0].removeprefix(b"Package: ").decode()
-            self._paragraphs.setdefault(name, paragraph)
-            if b"\nProvides: " in paragraph:
-                for (provided,) in _clauses(release.fields(paragraph)["Provides"]):
-                    self._providers.setdefault(provided, []).append(name)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._paragraphs
-
-    def named(self, name: str) -> list[str]:
-        """The package of that name, if there is one, and those that provide what it stands for."""
-        return [
-            *([name] if name in self._paragraphs else ()),
-            *sorted(self._providers.get(name, ())),
-        ]
-
-    def fields(self, name: str) -> dict[str, str]:
-        return release.fields(self._paragraphs[name])
-
-    def like(self, name: str) -> list[str]:
-        """Names that look like it."""
-        return difflib.get_close_matches(name, self._paragraphs, n=3, cutoff=0.7)
-
-
-def closure(index: Index, names: Collection[str]) -> list[Package]:
+def closure(index: release.Index, names: Collection[str]) -> list[Package]:
     """The named packages and all that they need to run, sorted by name.
 
     Of alternatives, one that is in already, else the first that there is. Versions are not
@@ -122,9 +88,9 @@ def closure(index: Index, names: Collection[str]) -> list[Package]:
         name = pending.pop(0)
         if name in found:
             continue
-        facts = index.fields(name)
+        facts = index.facts(name)
         found[name] = release.package(facts)
-        for clause in _clauses(f"{facts.get('Pre-Depends', '')},{facts.get('Depends', '')}"):
+        for clause in release.clauses(f"{facts.get('Pre-Depends', '')},{facts.get('Depends', '')}"):
             able = [one for alternative in clause for one in index.named(alternative)]
             if not _FOR_SCRIPTS.union(found, pending).isdisjoint([*clause, *able]):
                 continue
@@ -134,15 +100,7 @@ def closure(index: Index, names: Collection[str]) -> list[Package]:
     return [found[name] for name in sorted(found)]
 
 
-def _clauses(field: str) -> Iterator[list[str]]:
-    """The names in a field such as "libc6 (>= 2.38), mawk:any | awk", alternatives together."""
-    for clause in field.split(","):
-        names = [part.partition("(")[0].partition(":")[0].strip() for part in clause.split("|")]
-        if any(names):
-            yield names
-
-
-def _unknown(index: Index, name: str) -> str:
+def _unknown(index: release.Index, name: str) -> str:
     if providers := index.named(name):
         return f"{name!r} is no package; it is provided by {', '.join(providers)}: name one"
     there_is = f"; there is {', '.join(like)}" if (like := index.like(name)) else ""

@@ -1,10 +1,12 @@
 """Debian's own lists pass through here: what the archive holds today, and who signed that."""
 
+import difflib
 import lzma
 import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -29,26 +31,60 @@ class Found:
     signature: str
 
 
+class Index:
+    """An archive's list of packages, by their names and by what they provide."""
+
+    def __init__(self, packages: bytes) -> None:
+        self._paragraphs: dict[str, bytes] = {}
+        self._providers: dict[str, list[str]] = {}
+        for paragraph in packages.split(b"\n\n"):
+            name = paragraph.partition(b"\n")[0].removeprefix(b"Package: ").decode()
+            self._paragraphs.setdefault(name, paragraph)
+            if b"\nProvides: " in paragraph:
+                for (provided,) in clauses(fields(paragraph)["Provides"]):
+                    self._providers.setdefault(provided, []).append(name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._paragraphs
+
+    def named(self, name: str) -> list[str]:
+        """The package of that name, if there is one, and those that provide what it stands for."""
+        return [
+            *([name] if name in self._paragraphs else ()),
+            *sorted(self._providers.get(name, ())),
+        ]
+
+    def facts(self, name: str) -> dict[str, str]:
+        """All that the list says of that package; HostError where it does not name it."""
+        if name not in self:
+            raise HostError(f"the archive has no package {name} in {SUITE} for {ARCHITECTURE}")
+        return fields(self._paragraphs[name])
+
+    def like(self, name: str) -> list[str]:
+        """Names that look like it."""
+        return difflib.get_close_matches(name, self._paragraphs, n=3, cutoff=0.7)
+
+
 @dataclass(frozen=True)
 class Lists:
-    """What a mirror says of itself (InRelease) and of its packages (a paragraph for each)."""
+    """What a mirror says of itself (InRelease) and of its packages."""
 
     top: dict[str, str]
-    packages: bytes
+    packages: Index
     signature: str
 
 
 def latest(mirror: str, progress: bool = True) -> Found:
     """The packages for the guest as the mirror has them now; HostError where a check fails."""
     found = lists(mirror, progress)
-    kernel = _kernel(_stanza(found.packages, _META))
+    kernel = _kernel(found.packages.facts(_META))
     return Found(
         Lock(
             suite=SUITE,
             release=found.top.get("Version", ""),
             date=parsedate_to_datetime(found.top["Date"].replace("UTC", "+0000")).isoformat(),
             kernel=kernel.removeprefix("linux-image-"),
-            packages=tuple(package(_stanza(found.packages, name)) for name in (kernel, *_OTHERS)),
+            packages=tuple(package(found.packages.facts(name)) for name in (kernel, *_OTHERS)),
         ),
         found.signature,
     )
@@ -70,7 +106,7 @@ def lists(mirror: str, progress: bool = True) -> Lists:
         target = Path(directory) / "Packages.xz"
         download.fetch(f"{base}/{_INDEX}", target, size=size, sha256=sha256, progress=progress)
         with lzma.open(target) as stream:
-            return Lists(top, stream.read(), signature)
+            return Lists(top, Index(stream.read()), signature)
 
 
 def fields(paragraph: bytes) -> dict[str, str]:
@@ -82,6 +118,14 @@ def fields(paragraph: bytes) -> dict[str, str]:
         r"(?m)^([A-Za-z0-9-]+):(.*(?:\n[ \t].*)*)", paragraph.decode("utf-8", "replace")
     )
     return {name: value.strip() for name, value in found}
+
+
+def clauses(field: str) -> Iterator[list[str]]:
+    """The names in a field such as "libc6 (>= 2.38), mawk:any | awk", alternatives together."""
+    for clause in field.split(","):
+        names = [part.partition("(")[0].partition(":")[0].strip() for part in clause.split("|")]
+        if any(names):
+            yield names
 
 
 def opened(signed: bytes, keyring: Path) -> tuple[bytes, str]:
@@ -119,13 +163,6 @@ def _listed(top: dict[str, str], path: str) -> tuple[int, str]:
             case [sha256, size, name] if name == path:
                 return int(size), sha256
     raise HostError(f"the archive's InRelease does not list {path}")
-
-
-def _stanza(packages: bytes, name: str) -> dict[str, str]:
-    found = re.search(rb"(?m)^Package: " + re.escape(name.encode()) + rb"\n(?:.+\n)*", packages)
-    if not found:
-        raise HostError(f"the archive has no package {name} in {SUITE} for {ARCHITECTURE}")
-    return fields(found[0])
 
 
 def _kernel(meta: dict[str, str]) -> str:
