@@ -3,13 +3,15 @@
 import random
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.contracts.ether import large, received, until
+from tests.contracts.ether import large, received
 from tests.frames import ether, judge
+from tests.patience import until
 from vnb.errors import HostError, UsageError
 from vnb.frame import LARGEST, Frame
 from vnb.host.ether import LIMIT, Port, Stream
@@ -144,6 +146,34 @@ def test_it_connects_as_soon_as_there_is_somebody_and_again() -> None:
         until(lambda: not card.carrier)
     card.close()
     assert stream.state == "not in use"
+
+
+def test_an_attempt_that_ends_too_late_is_not_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a name is looked up for longer than who closes the machine waits."""
+    connected, slow, looking_up = Stream._connected, threading.Event(), threading.Event()
+
+    def connect_slowly(stream: Stream) -> socket.socket:
+        if not looking_up.is_set():
+            looking_up.set()
+            assert slow.wait(10)
+        return connected(stream)
+
+    monkeypatch.setattr(Stream, "_connected", connect_slowly)
+    monkeypatch.setattr("vnb.host.ether.stream.PATIENCE", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stream = Stream(f"127.0.0.1:{server.getsockname()[1]}")
+        card = stream.plug()
+        late = stream._thread
+        assert late is not None and looking_up.wait(10)
+        card.close()
+        monkeypatch.setattr("vnb.host.ether.stream.PATIENCE", 5)
+        card = stream.plug()
+        until(lambda: card.carrier)
+        slow.set()
+        late.join(10)
+        assert not late.is_alive()
+        assert card.carrier and "connected to" in stream.state
+        card.close()
 
 
 def test_it_does_not_take_itself_for_the_other_side(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,6 @@ class Stream(Ethernet):
         self.state = "not in use"
         self._queue: deque[bytes] = deque()
         self._lock = threading.Lock()
-        self._closing = False
         self._thread: threading.Thread | None = None
 
     def plug(self, mac: bytes | None = None) -> Port:
@@ -88,7 +87,6 @@ class Stream(Ethernet):
         except OSError as error:
             super().unplug(port)
             raise UsageError(f"address={self.address!r}: {error.strerror or error}") from error
-        self._closing = False
         self.state = "waiting" if server else "connecting"
         self._bell, self._ear = socket.socketpair()
         self._bell.setblocking(False)
@@ -102,10 +100,9 @@ class Stream(Ethernet):
         """The card has left: end the connection."""
         super().unplug(port)
         if self._thread is not None:
-            self._closing = True
+            thread, self._thread = self._thread, None
             self._ring()
-            self._thread.join(PATIENCE)
-            self._thread = None
+            thread.join(PATIENCE)
             self._bell.close()
             self.state = "not in use"
 
@@ -143,6 +140,11 @@ class Stream(Ethernet):
 
     # What only its thread does.
 
+    @property
+    def _closing(self) -> bool:
+        """Whether the thread that asks is to end: it may be late, and another one be there."""
+        return threading.current_thread() is not self._thread
+
     def _serve(self, server: socket.socket | None, ear: socket.socket) -> None:
         pause = SOON
         while not self._closing:
@@ -166,6 +168,8 @@ class Stream(Ethernet):
         ear.close()
 
     def _say(self, state: str, up: bool) -> None:
+        if self._closing and self._thread is not None:
+            return  # another thread says how it stands
         if state != self.state:
             log.info("stream %s: %s", self.address, state)
         self.state = state
