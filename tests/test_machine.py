@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import until
 from tests.programs import FLOOD, SLEEP, SPIN, STORM, STRAY, TRAPS, power
 from vnb import Console, Disk, GuestError, HostError, Machine, UsageError, images
 
@@ -228,10 +229,7 @@ def test_a_machine_that_nobody_refers_to_ends() -> None:
     machine = Machine(SPIN, memory="1M").start()
     assert threads() == before + 1
     del machine
-    deadline = time.monotonic() + 2
-    while threads() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threads() == before
+    until(lambda: threads() == before)
 
 
 def test_python_ends_though_a_guest_spins() -> None:

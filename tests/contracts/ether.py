@@ -2,26 +2,19 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.frames import ALICE, ether, judge, unsummed
+from tests.patience import until
 from tests.pcap import read
 from vnb.errors import UsageError
 from vnb.frame import GSO_TCPV4, NEEDS_CSUM, Frame
 from vnb.host.ether import LIMIT, Ethernet, Port
 
 PATIENCE = 10.0
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what other threads are about to do."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.001)
 
 
 def received(port: Port, count: int = 1) -> list[Frame]:

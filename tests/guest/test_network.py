@@ -3,13 +3,13 @@
 import random
 import re
 import struct
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.guest.peer import ICMP, Peer, checksum, datagram, number, packet
 from tests.guest.prompt import PROMPT, typed
+from tests.patience import until
 from vnb import Console, Machine, Net, Switch
 from vnb.config import Transport
 
@@ -29,14 +29,6 @@ def machine(transport: Transport, peer: Peer) -> Iterator[Machine]:
         machine.console.expect(PROMPT)
         yield machine
     assert peer.wrong == []
-
-
-def soon(condition: Callable[[], object]) -> bool:
-    """Whether it comes true: the guest is at it."""
-    end = time.monotonic() + 5
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.001)
-    return bool(condition())
 
 
 def test_an_interface_says_what_it_is(machine: Machine) -> None:
@@ -81,11 +73,11 @@ def test_ping_says_who_does_not_answer_and_why(transport: Transport) -> None:
 
 def test_labos_answers_pings_while_nobody_looks(machine: Machine, peer: Peer) -> None:
     peer.ask(LABOS)
-    assert soon(lambda: number(LABOS) in peer.neighbours)
+    until(lambda: number(LABOS) in peer.neighbours)
     sizes = (0, 1, 56, 1472)
     for size in sizes:
         peer.ping(LABOS, random.Random(size).randbytes(size))
-        assert soon(lambda: len(peer.replies) == sizes.index(size) + 1)  # noqa: B023
+        until(lambda: len(peer.replies) == sizes.index(size) + 1)  # noqa: B023
     assert peer.replies == [random.Random(size).randbytes(size) for size in sizes]
 
 
@@ -130,9 +122,9 @@ def test_answers_that_come_all_at_once_are_shown_one_after_the_other(
     machine: Machine, peer: Peer
 ) -> None:
     peer.ask(LABOS)
-    assert soon(lambda: number(LABOS) in peer.neighbours)
+    until(lambda: number(LABOS) in peer.neighbours)
     machine.console.write(f"udp send {PEER} 9 hi\r")
-    assert soon(lambda: peer.datagrams)
+    until(lambda: peer.datagrams)
     port = peer.datagrams[0][0]
     for count in range(100):
         peer.tell(LABOS, port, bytes([count]) * 1400)
@@ -149,10 +141,10 @@ def test_packets_keep_to_what_the_network_takes(transport: Transport) -> None:
     with Machine(memory="8M", devices=[Console(), net], transport=transport) as machine:
         machine.console.expect(PROMPT)
         peer.ask(LABOS)
-        assert soon(lambda: number(LABOS) in peer.neighbours)
+        until(lambda: number(LABOS) in peer.neighbours)
         for size in (573, 572):  # with 20 bytes for IP and 8 for ICMP, 600 are full
             peer.ping(LABOS, b"x" * size)
-        assert soon(lambda: peer.replies == [b"x" * 572])
+        until(lambda: peer.replies == [b"x" * 572])
 
 
 def test_two_of_them_talk_to_each_other(transport: Transport) -> None:
@@ -198,7 +190,7 @@ def test_a_packet_that_is_not_in_order_or_not_for_us_is_dropped(
     machine: Machine, peer: Peer, place: int, value: bytes
 ) -> None:
     peer.ask(LABOS)
-    assert soon(lambda: number(LABOS) in peer.neighbours)
+    until(lambda: number(LABOS) in peer.neighbours)
     body = struct.pack(">BBHHH", 8, 0, 0, 1, 1) + b"bad"
     body = body[:2] + checksum(body).to_bytes(2, "big") + body[4:]
     damaged = bytearray(packet(peer.address, number(LABOS), ICMP, body))
@@ -208,7 +200,7 @@ def test_a_packet_that_is_not_in_order_or_not_for_us_is_dropped(
         damaged[10:12] = checksum(damaged[:20]).to_bytes(2, "big")
     peer.send_ip(LABOS, bytes(damaged))
     peer.ping(LABOS, b"good")
-    assert soon(lambda: peer.replies)
+    until(lambda: peer.replies)
     assert peer.replies == [b"good"]
 
 
@@ -216,7 +208,7 @@ def test_damaged_packets_are_dropped_and_the_next_ones_answered(
     machine: Machine, peer: Peer, rng: random.Random
 ) -> None:
     peer.ask(LABOS)
-    assert soon(lambda: number(LABOS) in peer.neighbours)
+    until(lambda: number(LABOS) in peer.neighbours)
     addresses = (peer.address, number(LABOS))
     ping = struct.pack(">BBHHH", 8, 0, 0, 1, 1) + b"x" * 40
     ping = ping[:2] + checksum(ping).to_bytes(2, "big") + ping[4:]
@@ -234,6 +226,6 @@ def test_damaged_packets_are_dropped_and_the_next_ones_answered(
         peer.send_ip(LABOS, bytes(data[: rng.randrange(len(data) + 1)]))
     peer.replies.clear()
     peer.ping(LABOS, b"still there?")
-    assert soon(lambda: b"still there?" in peer.replies)
+    until(lambda: b"still there?" in peer.replies)
     assert "exceptions               0" in machine.shell("irq", timeout=5).stdout
     peer.wrong.clear()  # of our own making: a damaged request may get an answer in kind

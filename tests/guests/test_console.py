@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import until
 from vnb import Console, Machine, images
 from vnb.config import Transport
 from vnb.host.chars import Log, Pipe, Pty, Terminal
@@ -119,10 +120,7 @@ def test_a_pty_is_the_other_end_of_a_port(lines: Lines) -> None:
 
 def test_a_second_terminal_has_a_shell_of_its_own(lines: Lines) -> None:
     lines.second.write("tty; echo $((6*7))\n")
-    deadline = time.monotonic() + 60
-    while not re.search(rb"/dev/hvc1\r\n42\r\n", said := lines.second.since(0)[0]):
-        assert time.monotonic() < deadline, said
-        time.sleep(0.01)
+    until(lambda: b"/dev/hvc1\r\n42\r\n" in lines.second.since(0)[0], 60)
 
 
 def test_a_second_terminal_is_a_console_of_the_machine_with_a_size_of_its_own(
@@ -157,12 +155,10 @@ def test_a_terminal_whose_output_is_held_makes_its_guest_wait(lines: Lines) -> N
     position = terminal.total
     terminal.hold(position)
     terminal.write(f'echo be""gin; yes 0123456789abcde | head -n {count}; echo en""d\n')
-    deadline = time.monotonic() + 60
-    while terminal.room() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: not terminal.room(), 60)
     time.sleep(0.5)
     assert terminal.total - position == SCROLLBACK  # and not a byte more, with nobody reading
-    found = b""
+    found, deadline = b"", time.monotonic() + 60
     while b"end\r\n" not in found and time.monotonic() < deadline:
         text, position = terminal.since(position)
         terminal.hold(position)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.patience import until
 from vnb import Console, Disk, Machine, images
 from vnb.config import Entropy, Keyboard, Screen, Tablet, Transport
 from vnb.virtio.edid import edid
@@ -97,23 +98,16 @@ def test_a_shell_on_the_screen_obeys_the_keyboard(guest: Machine) -> None:
     screen, keyboard = guest.devices["screen"], guest.devices["keyboard"]
     before = screen.frame
     assert keyboard.type("echo $((6 * 7)) $(tty) > /tmp/answer; clear; ls /\n")
-    deadline = time.monotonic() + 20
-    while guest.shell("cat /tmp/answer").stdout != "42 /dev/tty1\n":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    while (screen.frame == before).all():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: guest.shell("cat /tmp/answer").stdout == "42 /dev/tty1\n", 20)
+    until(lambda: (screen.frame != before).any(), 20)
 
 
 def test_what_is_written_to_the_console_can_be_read_on_the_screen(guest: Machine) -> None:
     clear(guest)
     until_it_shows(guest, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     guest.shell("printf 'vnb vnb' >/dev/tty2", check=True)
-    deadline = time.monotonic() + 20
-    while not (frame := guest.devices["screen"].frame)[:16, 4 * 8 : 7 * 8].any():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: guest.devices["screen"].frame[:16, 4 * 8 : 7 * 8].any(), 20)
+    frame = guest.devices["screen"].frame
     first, second = frame[:16, : 3 * 8], frame[:16, 4 * 8 : 7 * 8]
     assert (first == second).all()
     assert not frame[16:].any()
@@ -162,16 +156,17 @@ def test_a_program_draws_in_a_buffer_of_its_own_and_moves_a_cursor(guest: Machin
     screen = guest.devices["screen"]
     connector = guest.shell("modetest -M virtio_gpu -c | grep -w connected").stdout.split()[0]
     places: set[tuple[int, int]] = set()
+
+    def moved() -> bool:
+        places.add((screen.cursor.x, screen.cursor.y))
+        return len(places) >= 3 and screen.cursor.image is not None
+
     mode = f"{connector}:{WIDTH}x{HEIGHT}"
     guest.shell(
         f"sleep 100 | modetest -M virtio_gpu -s {mode} -F tiles -C >/tmp/modetest 2>&1 &",
     )
     until_it_shows(guest, tiles())
-    deadline = time.monotonic() + 20
-    while len(places) < 3 or screen.cursor.image is None:
-        assert time.monotonic() < deadline
-        places.add((screen.cursor.x, screen.cursor.y))
-        time.sleep(0.05)
+    until(moved, 20)
     assert screen.cursor.image.shape == (64, 64, 4)
     assert np.unique(screen.cursor.image).tolist() == [0x77]
     guest.shell("kill $(pidof sleep) $(pidof modetest)", check=True)

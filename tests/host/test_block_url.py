@@ -13,6 +13,7 @@ import pytest
 
 from tests.contracts.block import BlockContract
 from tests.host.web import Site, serving
+from tests.patience import until
 from vnb.errors import HostError, UsageError
 from vnb.host.block import Block, Url, open_image, over, url
 from vnb.host.block.url import AHEAD, BLOCK, CACHE
@@ -110,14 +111,9 @@ def test_a_block_is_fetched_once(site: Site, disk: Url) -> None:
 def test_reading_straight_on_is_prepared(site: Site, disk: Url) -> None:
     read(disk, 0, 4096)
     read(disk, 4096, 4096)
-    deadline = time.monotonic() + 5
-    while site.fetched() < (1 + AHEAD) * BLOCK:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    until(lambda: site.fetched() >= (1 + AHEAD) * BLOCK)
     # What the site has sent need not have arrived yet.
-    while not disk.readinto(BLOCK, [memoryview(bytearray(BLOCK))], wait=False):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    until(lambda: disk.readinto(BLOCK, [memoryview(bytearray(BLOCK))], wait=False))
 
 
 def test_nothing_is_waited_for_unless_it_may_be(site: Site, disk: Url) -> None:
@@ -222,7 +218,4 @@ def test_a_disk_that_is_closed_leaves_no_thread_behind(site: Site) -> None:
         read(disk, 0, len(CONTENT))
         disk.close()
         disk.close()
-    deadline = time.monotonic() + 5
-    while any(thread.name == "vnb-url" for thread in {*threading.enumerate()} - before):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    until(lambda: all(new.name != "vnb-url" for new in {*threading.enumerate()} - before))

@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.patience import until
 from vnb.errors import HostError, UsageError
 from vnb.host.block import Block, Content, Drive, Memory, Raw, over
 from vnb.host.block.disk import Buffers
@@ -53,13 +54,6 @@ def disk() -> Iterator[Slow]:
 
 def view(text: bytes) -> list[memoryview]:
     return [memoryview(text)]
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def never(future: Future[Any]) -> None:

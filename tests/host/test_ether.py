@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.ether import EtherContract, large, received, until
+from tests.contracts.ether import EtherContract, large, received
 from tests.frames import ALICE, BOB, BROADCAST, CAROL, ether, judge
+from tests.patience import until
 from tests.pcap import read
 from vnb.errors import UsageError
 from vnb.frame import Frame

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.ether import large, until
+from tests.contracts.ether import large
 from tests.frames import ether
+from tests.patience import until
 from tests.taps import take_away, tap
 from vnb.errors import UsageError
 from vnb.frame import Frame

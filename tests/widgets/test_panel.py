@@ -2,9 +2,9 @@
 
 import gc
 import time
-from collections.abc import Callable
 from typing import Any
 
+from tests.patience import until
 from tests.programs import SPIN
 from vnb import Machine
 from vnb.widgets.panel import PanelWidget
@@ -26,13 +26,6 @@ class Shown:
         self.widget._hear("one", {"kind": kind, **fields})
         self.widget.speak()
         return list(self.sent)
-
-
-def eventually(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_it_says_what_the_machine_is_doing_when_a_page_looks() -> None:
@@ -58,11 +51,11 @@ def test_its_buttons_are_the_machines() -> None:
     with Machine(SPIN, memory="1M") as machine:
         shown = Shown(machine)
         shown.say("press", action="pause")
-        eventually(lambda: machine.state == "paused")
+        until(lambda: machine.state == "paused")
         shown.say("press", action="start")
-        eventually(lambda: machine.state == "running")
+        until(lambda: machine.state == "running")
         shown.say("press", action="stop")
-        eventually(lambda: machine.state == "off")
+        until(lambda: machine.state == "off")
 
 
 def test_a_page_can_ask_for_nothing_but_what_has_a_button() -> None:
