@@ -1,7 +1,7 @@
 """What a machine's translator took: time, regions, files and memory of the host."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from tables import table
@@ -43,9 +43,6 @@ class Costs:
             ),
             share=report.share,
         )
-
-    def asdict(self) -> dict[str, float]:
-        return asdict(self)
 
 
 def _children() -> list[str]:

@@ -1,13 +1,17 @@
 """How fast Linux works: the same Debian guest at the same work on vnb and on QEMU, in one run.
 
     python benchmarks/linux.py [--rounds 3]
-    python benchmarks/linux.py --rounds 1 --target "vnb warm" --work gzip     # one, quickly
+    python benchmarks/linux.py --rounds 1 --turns 5 --work gzip --target "vnb warm" --target QEMU
 
-Each round boots every target once and has it do all the work; the guest's own clock measures. What
-comes out must be the same everywhere, or the run fails. "vnb off" only interprets; "vnb cold"
-translates and begins with an empty cache on disk; "vnb warm" begins with what the cold run left
-there (where that is not wanted, with what one unmeasured run left). Our own kernels run as programs
-of Linux beside Debian's. A second table tells what the translator took.
+Each round boots every target once; then each piece of work is done on one after the other before
+the next one is, so that a busy minute on the host touches all of them alike. Several turns repeat
+that without booting again: that is the quick way to measure one thing, as in the second line. The
+guest's own clock measures, and what comes out must be the same everywhere, or the run fails.
+
+"vnb off" only interprets. "vnb cold" translates, begins with an empty cache on disk, and has no
+second turn. "vnb warm" begins with what an unmeasured run of the same work left there. Beside
+Debian's programs run our own kernels, as programs of Linux. The last table tells what the
+translator took in the last round.
 """
 
 import json
@@ -19,11 +23,16 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import click
-from boot import python, qemu_at_its_prompt
+from boot import qemu_at_its_prompt
 from costs import Costs, costs_table
 from tables import compared, host, spread, table
 from targets import KERNELS, SOURCES, linux_program
@@ -82,7 +91,6 @@ PROGRAMS = ("faults", "forks", "calls")
 NAMES = (*WORKS, *PROGRAMS, *KERNELS)
 
 TARGETS = ("vnb warm", "vnb cold", "vnb off", "QEMU")
-"""In the order of the table; a round measures the cold one before the warm one."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,8 @@ class Answer:
     result: str
 
 
+Ask = Callable[[str], Any]
+"""Has a guest do work, and returns what makes its Answer; one of vnb's tells its "costs", too."""
 Measured = dict[tuple[str, str], list[Answer]]  # (work, target) → one answer a round
 
 
@@ -122,59 +132,80 @@ def preprocessed(kernel: str) -> bytes:
     return subprocess.run(command, cwd=SOURCES, check=True, capture_output=True).stdout
 
 
-def on_vnb(
-    image: images.Image, works: list[str], jit: str, cache: Path | None = None
-) -> tuple[dict[str, Answer], Costs]:
+@contextmanager
+def on_vnb(image: images.Image, jit: str, cache: Path | None = None) -> Iterator[Ask]:
+    command = [sys.executable, str(HERE / "one_linux.py"), jit, str(image.initrd), MEMORY]
     environment = os.environ | ({"VNB_CACHE_DIR": str(cache)} if cache else {})
-    arguments = [jit, str(image.initrd), MEMORY, *works]
-    told = json.loads(python(str(HERE / "one_linux.py"), *arguments, environment=environment))
-    answers = {work: Answer(*answer) for work, answer in told["answers"].items()}
-    return answers, Costs(**told["costs"])
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as process:
+        assert process.stdin is not None and process.stdout is not None
+        keys, lines = process.stdin, process.stdout
+
+        def told() -> Any:
+            if not (line := lines.readline()):
+                raise click.ClickException("the guest is gone")
+            return json.loads(line)
+
+        def ask(word: str) -> Any:
+            print(word, file=keys, flush=True)
+            return told()
+
+        told()
+        yield ask
 
 
-def on_qemu(image: images.Image, works: list[str]) -> dict[str, Answer]:
+@contextmanager
+def on_qemu(image: images.Image) -> Iterator[Ask]:
     with qemu_at_its_prompt(image, MEMORY) as (qemu, _, _):
-        return {work: _answer(qemu, f"sh /bench/{work}.sh\n") for work in works}
+        yield partial(_answer, qemu)
 
 
-def _answer(qemu: subprocess.Popen[bytes], command: str) -> Answer:
+def _answer(qemu: subprocess.Popen[bytes], work: str) -> tuple[float, str]:
     assert qemu.stdin is not None and qemu.stdout is not None
-    os.write(qemu.stdin.fileno(), command.encode())
+    os.write(qemu.stdin.fileno(), f"sh /bench/{work}.sh\n".encode())
     seen = ""
     while (found := MEASURED.search(seen)) is None:
         readable, _, _ = select.select([qemu.stdout], [], [], LIMIT)
         some = os.read(qemu.stdout.fileno(), 1 << 16) if readable else b""
         if not some:
-            raise click.ClickException(f"QEMU never answered {command!r}, but printed {seen!r}")
+            raise click.ClickException(f"QEMU never did {work}, but printed {seen!r}")
         seen += some.decode(errors="replace")
-    return Answer(int(found[1]) / 1e9, found[2])
+    return int(found[1]) / 1e9, found[2]
+
+
+def boot(target: str, image: images.Image, folder: Path) -> AbstractContextManager[Ask]:
+    match target:
+        case "QEMU":
+            return on_qemu(image)
+        case "vnb off":
+            return on_vnb(image, "off")
+        case "vnb cold":
+            return on_vnb(image, "auto", Path(tempfile.mkdtemp(dir=folder)))
+        case _:
+            return on_vnb(image, "auto", folder / "warm")
 
 
 def measure(
-    present: list[str], image: images.Image, works: list[str], rounds: int, folder: Path
+    present: list[str], image: images.Image, works: list[str], rounds: int, turns: int, folder: Path
 ) -> tuple[Measured, dict[str, Costs]]:
     """All answers, and what each of vnb's targets took in the last round."""
     measured: Measured = defaultdict(list)
     costs: dict[str, Costs] = {}
-    cold, warm = "vnb cold" in present, "vnb warm" in present
-    cache = folder / "0"
-    if warm and not cold:
+    if "vnb warm" in present:
         print("filling a cache", file=sys.stderr)
-        on_vnb(image, works, "auto", cache)
+        with boot("vnb warm", image, folder) as ask:
+            for work in works:
+                ask(work)
     for number in range(rounds):
-        if cold:
-            cache = folder / str(number)
-        for target in sorted(present):  # the cold one before the warm one
-            print(f"round {number + 1}/{rounds}: {target}", file=sys.stderr)
-            match target:
-                case "QEMU":
-                    answers = on_qemu(image, works)
-                case "vnb off":
-                    answers, costs[target] = on_vnb(image, works, "off")
-                case _:
-                    answers, costs[target] = on_vnb(image, works, "auto", cache)
-            for work, answer in answers.items():
-                measured[work, target].append(answer)
+        with ExitStack() as guests:
+            print(f"round {number + 1}/{rounds}", file=sys.stderr)
+            asks = {name: guests.enter_context(boot(name, image, folder)) for name in present}
+            for work, turn, (target, ask) in product(works, range(turns), asks.items()):
+                if turn and target == "vnb cold":
+                    continue
+                measured[work, target].append(Answer(*ask(work)))
+                print(f"{work} on {target}: {measured[work, target][-1]}", file=sys.stderr)
+            costs = {t: Costs(**ask("costs")) for t, ask in asks.items() if t != "QEMU"}
     return measured, costs
 
 
@@ -190,9 +221,10 @@ def disagreements(works: list[str], present: list[str], measured: Measured) -> l
 
 @click.command()
 @click.option("--rounds", default=3, show_default=True, help="How often everything is measured.")
+@click.option("--turns", default=1, show_default=True, help="How often in each round.")
 @click.option("--work", "works", multiple=True, type=click.Choice(NAMES), default=NAMES)
 @click.option("--target", "wanted", multiple=True, type=click.Choice(TARGETS), default=TARGETS)
-def main(rounds: int, works: tuple[str, ...], wanted: tuple[str, ...]) -> None:
+def main(rounds: int, turns: int, works: tuple[str, ...], wanted: tuple[str, ...]) -> None:
     """Print how long the same work takes a Debian guest on vnb's tiers and on QEMU."""
     there = shutil.which("qemu-system-riscv64") is not None
     present = [name for name in TARGETS if name in wanted and (there or name != "QEMU")]
@@ -203,9 +235,9 @@ def main(rounds: int, works: tuple[str, ...], wanted: tuple[str, ...]) -> None:
         initrd = Path(folder) / "initrd.cpio"
         with_our_files(image.initrd, chosen, initrd)
         image = replace(image, initrd=initrd)
-        measured, costs = measure(present, image, chosen, rounds, Path(folder))
+        measured, costs = measure(present, image, chosen, rounds, turns, Path(folder))
     seconds = {key: [answer.seconds for answer in series] for key, series in measured.items()}
-    print(f"{host()}; {rounds} rounds: median (best), in seconds\n")
+    print(f"{host()}; {rounds} × {turns} rounds: median (best), in seconds\n")
     rows = [[work, *(spread(seconds[work, name], ".2f") for name in present)] for work in chosen]
     print(table(["", *present], rows))
     if len(present) > 1:

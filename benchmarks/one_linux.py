@@ -1,11 +1,12 @@
-"""Boots Debian once on vnb in this fresh process, has it work, and prints what it took as JSON.
+"""Boots Debian on vnb in this fresh process: names of work come in, lines of JSON go out.
 
-benchmarks/linux.py calls it, with JIT INITRD MEMORY WORK … as arguments.
+benchmarks/linux.py starts it with JIT INITRD MEMORY as arguments. It says "ready" at the shell's
+prompt, then of each work how many seconds it took and what came out; of "costs", the costs.
 """
 
 import json
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from costs import Costs
@@ -15,18 +16,23 @@ from vnb import Machine, images
 from vnb.cpu.hart import TranslatorName
 
 
-def main(jit: TranslatorName, initrd: str, memory: str, *works: str) -> None:
+def main(jit: TranslatorName, initrd: str, memory: str) -> None:
     image = replace(images.debian(packages=PACKAGES, progress=False), initrd=Path(initrd))
     with Machine(image, memory=memory, jit=jit) as machine:
         machine.start()
         machine.console.expect(PROMPT, timeout=LIMIT)
-        answers = {}
-        for work in works:
-            machine.console.write(f"sh /bench/{work}.sh\n")
-            found = machine.console.expect(MEASURED, timeout=LIMIT)
-            answers[work] = int(found[1]) / 1e9, found[2]
-        costs = Costs.of(machine)
-    print(json.dumps({"answers": answers, "costs": costs.asdict()}))
+        tell("ready")
+        for word in map(str.strip, sys.stdin):
+            if word == "costs":
+                tell(asdict(Costs.of(machine)))
+            else:
+                machine.console.write(f"sh /bench/{word}.sh\n")
+                found = machine.console.expect(MEASURED, timeout=LIMIT)
+                tell((int(found[1]) / 1e9, found[2]))
+
+
+def tell(what: object) -> None:
+    print(json.dumps(what), flush=True)
 
 
 if __name__ == "__main__":
