@@ -27,6 +27,7 @@ LAYERS = (
     {"hardware"},
     {"loop"},
     {"machine"},
+    {"rest"},
     {"widgets", "attach", "doctor", "labs", "magics", "server"},
     {"kernel", "cli"},
 )

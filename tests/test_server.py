@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,15 +15,17 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler, websocket_connect
 
-import vnb
 from vnb import server
 from vnb.server import CONNECTION, prompt
 
-ROOM = Path(vnb.__file__).parent
+ROOT = Path(__file__).parents[1]
 
 
-def test_what_is_installed_names_an_extension_that_a_server_can_load() -> None:
-    installed = json.loads((ROOM / "server.json").read_text())
+def test_the_wheel_puts_where_servers_look_what_names_an_extension_that_they_can_load() -> None:
+    hatch = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]
+    shared = hatch["build"]["targets"]["wheel"]["shared-data"]
+    (source,) = (source for source, target in shared.items() if "jupyter_server_config.d" in target)
+    installed = json.loads((ROOT / source).read_text())
     for name, enabled in installed["ServerApp"]["jpserver_extensions"].items():
         assert enabled
         assert validate_extension(name)

@@ -58,9 +58,9 @@ class Bell:
             follower()
 
     @property
-    def idle(self) -> float:
-        """Seconds since anybody waited here; 0 while somebody does."""
-        return 0.0 if self._waiting else time.monotonic() - self._left
+    def waited(self) -> float:
+        """When anybody last waited here, by time.monotonic(): now, while somebody does."""
+        return time.monotonic() if self._waiting else self._left
 
     def wait(self, ready: Callable[[], T | None], timeout: float | None = None) -> T | None:
         """What `ready()` returns once that is not None; None after `timeout` seconds.

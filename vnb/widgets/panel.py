@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from vnb.panel import Panel
+from vnb.rest import Rest
 from vnb.widgets.line import Message
 from vnb.widgets.publisher import PUBLISHER
-from vnb.widgets.rest import Rest
 from vnb.widgets.widget import STATIC, Widget
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class PanelWidget(Widget):
         match message:
             case {"kind": "look" | "ping"}:
                 self._asked = True
-                self.rest.seen()
+                self.rest.used()
             case {"kind": "press", "action": str(action)} if action in BUTTONS:
                 self._pressed.append(action)
 

@@ -4,8 +4,8 @@ import pytest
 
 from tests.programs import SPIN
 from vnb import Machine
-from vnb.widgets import rest as room
-from vnb.widgets.rest import MINUTES, Rest, limit
+from vnb import rest as room
+from vnb.rest import MINUTES, Rest, limit
 
 
 @pytest.mark.parametrize(
@@ -22,11 +22,15 @@ def test_the_host_says_after_how_many_minutes(
 
 
 class Clock:
-    """Time as the test has it pass."""
+    """Time as the test has it pass, and a microsecond at each look at it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr(room.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(room.time, "monotonic", self)
+
+    def __call__(self) -> float:
+        self.now += 1e-6
+        return self.now
 
 
 @pytest.fixture
@@ -41,21 +45,31 @@ def test_a_machine_that_nobody_sees_or_uses_is_paused_and_wakes_when_it_is_seen(
     with Machine(SPIN, memory="1M") as machine:
         rest = Rest(machine)
         clock.now += 119
-        assert rest.look() == 1
+        assert rest.look() == pytest.approx(1)
         assert machine.state == "running"
         clock.now += 2
         assert rest.look() is None
         assert machine.state == "paused"
-        rest.seen()
+        rest.used()
         rest.look()
         assert machine.state == "running"
+
+
+def test_a_machine_that_rests_goes_on_resting_however_often_it_is_looked_at(clock: Clock) -> None:
+    with Machine(SPIN, memory="1M") as machine:
+        rest = Rest(machine)
+        clock.now += 121
+        for _ in range(5):
+            assert rest.look() is None
+            assert machine.state == "paused"
+            clock.now += 60
 
 
 def test_a_machine_that_is_seen_or_waited_for_goes_on(clock: Clock) -> None:
     with Machine(SPIN, memory="1M") as machine:
         rest = Rest(machine)
         clock.now += 1000
-        rest.seen()
+        rest.used()
         rest.look()
         assert machine.state == "running"
         clock.now += 1000
@@ -67,7 +81,7 @@ def test_what_a_cell_paused_is_not_woken_by_being_seen(clock: Clock) -> None:
     with Machine(SPIN, memory="1M") as machine:
         rest = Rest(machine)
         machine.pause()
-        rest.seen()
+        rest.used()
         rest.look()
         assert machine.state == "paused"
 
@@ -78,7 +92,7 @@ def test_a_resting_machine_that_a_cell_takes_over_is_left_to_it(clock: Clock) ->
         clock.now += 1000
         rest.look()
         machine.stop()
-        rest.seen()
+        rest.used()
         rest.look()
         assert machine.state == "off"
 
