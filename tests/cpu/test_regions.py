@@ -12,7 +12,7 @@ from vnb.cpu.hart import Hart
 from vnb.cpu.isa import ROWS
 from vnb.cpu.jit import translator
 from vnb.cpu.jit.code import make
-from vnb.cpu.jit.graph import UNTRANSLATED, Graph, budget
+from vnb.cpu.jit.graph import UNTRANSLATED, Graph, Lessons, budget
 from vnb.cpu.jit.lines import Host
 from vnb.cpu.jit.meaning import has_meaning, meaning
 from vnb.cpu.jit.report import Report
@@ -133,7 +133,7 @@ def test_a_region_made_in_the_workshop_is_the_one_made_here() -> None:
 
 def test_what_goes_wrong_in_the_workshop_is_told() -> None:
     with pytest.raises(RuntimeError, match=r"StopIteration|Error"):
-        workshop().make(Graph({}, ()))
+        workshop().make(Graph({}, (), Lessons()))
 
 
 def test_a_workshop_ends_when_it_is_closed() -> None:

@@ -111,7 +111,50 @@ def test_a_region_that_is_left_by_jumps_is_made_again_with_where_they_go(rng: Ra
         hart.x[5], hart.x[7], hart.x[8] = table, 0x3FF, table
     agree(rng, *harts, slices=200)
     assert harts[1].translator is not None
-    assert max(len(r.graph.targets) for r in harts[1].translator.regions) > 3
+    assert max(len(r.graph.lessons.targets) for r in harts[1].translator.regions) > 3
+
+
+def test_accesses_that_were_in_two_pages_look_at_the_tlb_one_by_one(rng: Random) -> None:
+    """A frame over the end of a page, as a stack may have it."""
+    code = [
+        word("addi", d=6, a=6, i=1),
+        word("sd", a=5, b=6, i=0),
+        word("sd", a=5, b=7, i=8),
+        word("ld", d=7, a=5, i=0),
+        word("ld", d=8, a=5, i=8),
+        word("jal", d=0, i=-20 & 0x1FFFFF),
+    ]
+    harts = pair()
+    for hart in harts:
+        hart.memory.write(CODE, program(*code))
+        hart.x[5] = SCRATCH + 4096 - 8
+    agree(rng, *harts, slices=200)
+    assert harts[1].translator is not None
+    assert any(r.graph.lessons.apart for r in harts[1].translator.regions)
+
+
+def test_a_loop_that_keeps_a_page_goes_on_to_the_next_and_stops_where_there_is_none(
+    rng: Random,
+) -> None:
+    """It writes and reads from page to page until one is missing, and begins again."""
+    code = [
+        word("sd", a=5, b=6, i=0),
+        word("ld", d=7, a=5, i=-8 & 0xFFF),
+        word("xor", d=6, a=6, b=7),
+        word("addi", d=5, a=5, i=9),
+        word("jal", d=0, i=-16 & 0x1FFFFF),
+        word("addi", d=5, a=8, i=0),  # the handler
+        word("csrrw", d=0, a=9, i=NUMBERS["mepc"]),
+        word("mret"),
+    ]
+    harts = pair()
+    for hart in harts:
+        hart.memory.write(CODE, program(*code))
+        hart.state.mtvec, hart.state.mstatus = CODE + 20, hart.state.mstatus | 3 << 11
+        hart.x[8] = hart.memory.base + RAM_SIZE - 3 * 4096
+        hart.x[5], hart.x[9] = hart.x[8], CODE
+    agree(rng, *harts, slices=60)
+    assert regions(harts[1]) > 0 and harts[1].state.n_traps > 10
 
 
 @pytest.mark.parametrize("alone", [False, True])

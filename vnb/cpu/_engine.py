@@ -13,7 +13,7 @@ SUPERPAGE_BITS = 0xc
 SUPERPAGES = 0x3000
 SLOTS = 0x800
 SLOT_PAGE_BYTES = 0x4040
-PMPADDR0 = 0x5a0
+PMPADDR0 = 0x5a8
 NOWHERE = 0x8000000000000000
 INSTRUCTIONS_PER_TICK = 0x20
 EXIT_BUDGET = 0x1
@@ -643,7 +643,8 @@ def choose_float(S):
     """After mstatus.FS, frm or fflags changed: which float short cuts hold."""
     on = eq(S.mstatus & FS, FS) & ltu(S.frm, 5)
     S.float_on = on
-    S.float_fast = on & eq(S.frm, 0) & S.fflags
+    S.float_nearest = on & eq(S.frm, 0)
+    S.float_fast = S.float_nearest & S.fflags
     S.fma_fast = S.float_fast & S.hostfma
     f = S.fflags
     S.mxcsr = MXCSR | f >> 4 | (f & 8) >> 1 | (f & 4) << 1 | (f & 2) << 3 | (f & 1) << 5
@@ -2163,13 +2164,21 @@ def single_step(S, record, pc, left):
 
 
 def region_address(S, va, size, access):
+    """Host address for accesses of a region to `size` bytes from va; 0 as in region_miss."""
+    if (va & OFFSET) + size > 4096:
+        return 0
+    entry = select(eq(access, READ), S.load_tlb, S.store_tlb) + (va >> 8 & TLB_INDEX)
+    if ld64(entry) == va & ~OFFSET:
+        return va + ld64(entry + 8)
+    return region_miss(S, va, access)
+
+
+def region_miss(S, va, access):
     """Host address for an access of a region that missed its TLB.
 
     0: the region must leave before this instruction, for the interpreter to do it. That is so for
     faults, devices, accesses over the end of a page, and whenever decoded code is about to change.
     """
-    if (va & OFFSET) + size > 4096:
-        return 0
     writes = S.n_code_writes
     host = host_address(S, select(eq(access, READ), S.load_tlb, S.store_tlb), va, access)
     if host >> 63 != 0 or S.n_code_writes != writes:

@@ -18,14 +18,15 @@ HANDLER = ir.FunctionType(ir.LiteralStructType([I64] * len(RETURNED)), [I64] * l
 NOINLINE = frozenset(
     {
         "atomic", "csr_instruction", "decode", "encode_float", "event", "fetch", "fetch_across",
-        "float_slow", "float_touch", "fused", "illegal", "load_slow", "sample", "single_step",
-        "store_slow", "system", "translate", "trap",
+        "float_slow", "float_touch", "fused", "illegal", "load_slow", "region_miss", "sample",
+        "single_step", "store_slow", "system", "translate", "trap",
     }
 )  # fmt: skip
 """Slow functions that would only bloat their callers."""
 
 CALLED_WITHIN_REGIONS = frozenset({"region_address", "region_flags", "region_float"})
-"""Functions that translated code calls by a convention that costs it no register."""
+SPARING = CALLED_WITHIN_REGIONS | {"region_miss"}
+"""Functions that save every register, so that translated code calls them at no cost to it."""
 CALLED_BY_REGIONS = CALLED_WITHIN_REGIONS | {"region_next"}
 
 
@@ -263,7 +264,7 @@ def build(source: Engine, convention: str, sparing: str) -> ir.Module:
         result = I64 if words == 1 else ir.LiteralStructType([I64] * words)
         kind = ir.FunctionType(result, [I64] * len(node.args.args))
         function = ir.Function(engine.module, kind, node.name)
-        if node.name in CALLED_WITHIN_REGIONS:
+        if node.name in SPARING:
             function.calling_convention = sparing
         if node.name not in CALLED_BY_REGIONS | {"run"}:
             function.linkage = "internal"

@@ -93,7 +93,8 @@ instret_base    minstret - instret, or minstret itself while inhibited
 fflags          CSR
 frm             CSR
 float_on        1: FS is dirty and frm names a rounding mode: nothing to keep book of
-float_fast      1: float_on, frm is RNE and NX is set, so rounding raises nothing new
+float_nearest   1: float_on and frm is RNE
+float_fast      1: float_nearest and NX is set, so rounding raises nothing new
 fma_fast        1: float_fast and hostfma
 mxcsr           fflags as x86 notes exceptions, for regions to begin with
 reservation     host address that LR reserved, or 0

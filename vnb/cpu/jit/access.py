@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from vnb.cpu.jit.graph import Block, Instruction
+from vnb.cpu.jit.graph import ACCESSES, WRITE, Block, Instruction
 from vnb.cpu.jit.lines import LIKELY, Lines
 from vnb.cpu.jit.meaning import meaning
 from vnb.cpu.state import OFFSETS, SINK, TLB_ENTRIES
 
-READ, WRITE = 1, 2
+ATOMIC = ("lr", "sc", "amo")
+"""Kinds whose address is a register as it is."""
 BOX = 0xFFFFFFFF00000000
 
 WIDTHS = {"8": 1, "16": 2, "32": 4, "64": 8}
@@ -24,110 +25,141 @@ class Group:
     """Loads, or stores, of a block by the same value of a register: one look at the TLB will do."""
 
     number: int
+    base: int
+    """The register."""
+    access: int
     first: int
     """The lowest offset from the register."""
-    last: int
-    """The offset of the highest byte."""
+    size: int
+    """Bytes from there to the end of the last of them."""
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Groups with the same key share what a loop keeps of a page."""
+        return self.base, self.access
 
 
 MOST_APART = 1024
 
 
-def groups(block: Block) -> dict[Instruction, Group]:
-    """The group of every access that has company."""
+def groups(block: Block, apart: frozenset[int]) -> dict[Instruction, Group]:
+    """The group of every access; atomics have one each, and so do those with one of `apart`."""
     versions: dict[int, int] = {}
-    found: dict[tuple[int, int, bool], list[Instruction]] = {}
+    found: dict[tuple[int, ...], list[Instruction]] = {}
     for i in block.instructions:
-        if i.row.kind in ("load", "fload", "store", "fstore"):
-            key = i.rs1, versions.get(i.rs1, 0), i.row.kind.endswith("store")
+        if (access := ACCESSES.get(i.row.kind)) is not None:
+            key = i.rs1, access, versions.get(i.rs1, 0), i.at if i.row.kind in ATOMIC else -1
             found.setdefault(key, []).append(i)
-        if "d" in i.row.bits.lower():
+        if "d" in i.row.bits:
             versions[i.rd] = versions.get(i.rd, 0) + 1
     told: dict[Instruction, Group] = {}
-    for number, members in enumerate(found.values()):
-        first = min(i.immediate for i in members)
-        last = max(i.immediate + width(i.row.rest)[0] - 1 for i in members)
-        if len(members) > 1 and last - first < MOST_APART:
-            told |= dict.fromkeys(members, Group(number, first, last))
+    for (base, access, *_), members in found.items():
+        near = _reach(members)[1] <= MOST_APART and not any(i.at in apart for i in members)
+        for together in (members,) if near else ([i] for i in members):
+            group = Group(len(told), base, access, *_reach(together))
+            told |= dict.fromkeys(together, group)
     return told
 
 
+def _reach(members: list[Instruction]) -> tuple[int, int]:
+    """The lowest offset of accesses, and how many bytes there are up to the end of the last."""
+    offsets = [0 if i.row.kind in ATOMIC else i.immediate for i in members]
+    ends = [at + width(i.row.rest.split()[0])[0] for at, i in zip(offsets, members, strict=True)]
+    return min(offsets), max(ends) - min(offsets)
+
+
+def kept_names(key: tuple[int, int]) -> tuple[str, str, str]:
+    """The variables in which a loop keeps a page, what to add to addresses in it, and its room."""
+    name = "{}{}".format(*key)
+    return f"%page{name}", f"%data{name}", f"%room{name}"
+
+
 class Accesses(Lines):
-    """Loads, stores and atomics."""
+    """Loads, stores and atomics.
+
+    A loop keeps, by register, the page that was found last, what to add to addresses in it, and how
+    much room there is for the first byte of a group: none until a page was found.
+    """
 
     groups: dict[Instruction, Group]
     """Of the block."""
-    shared: dict[Group, tuple[str, str]]
-    """What the look at the TLB gave, by group: whether it hit, and what to add to addresses."""
+    found: dict[Group, str]
+    """Where the first byte of a group is on the host."""
+    kept: dict[tuple[int, int], int]
+    """The size of the largest group by its key, of groups in loops whose register is steady."""
+    steady: frozenset[int]
+    """The steady registers of the block, if it is in a loop."""
 
-    def host(self, i: Instruction, va: str, size: int, access: int, aligned: bool = False) -> str:
-        """The address of `va` on the host; leaves before the instruction if there is none."""
-        group = self.groups.get(i)
-        if group is None:
-            hit, data = self.look_up(va, size, access)
-        else:
-            if group not in self.shared:
-                self.shared[group] = self.look_up_all(group, self.register(i.rs1), access)
-            hit, data = self.shared[group]
+    def host(self, i: Instruction) -> str:
+        """Where an access is on the host; leaves before the instruction if there is no such place.
+
+        What was found holds to the end of the block, whatever other accesses miss in between.
+        """
+        group = self.groups[i]
+        if group not in self.found:
+            base = self.register(group.base)
+            first = self.value(f"add i64 {base}, {group.first}") if group.first else base
+            self.found[group] = self.find(i, group, first)
+        distance = 0 if i.row.kind in ATOMIC else i.immediate - group.first
+        return self.value(f"getelementptr i8, ptr {self.found[group]}, i64 {distance}")
+
+    def find(self, i: Instruction, group: Group, first: str) -> str:
+        keeps = group.base in self.steady
+        hit, data = self.recall(group, first) if keeps else self.look_up(group, first)
         known, miss, found, same = (self.new(hint) for hint in "kmhg")
         self.emit(f"br i1 {hit}, label %{same}, label %{miss}, {LIKELY}")
         self.label(miss)
-        slow = self.miss(i, va, size, access, aligned)
+        slow = self.miss(i, group, first)
+        if keeps:
+            self.keep(group, first, slow)
         self.emit(f"br label %{found}")
         self.label(found)
         self.emit(f"br label %{known}")
         self.label(same)
-        address = self.value(f"add i64 {va}, {data}")
+        address = self.value(f"add i64 {first}, {data}")
         self.emit(f"br label %{known}")
         self.label(known)
-        return self.value(f"phi i64 [ {slow}, %{found} ], [ {address}, %{same} ]")
+        address = self.value(f"phi i64 [ {slow}, %{found} ], [ {address}, %{same} ]")
+        return self.value(f"inttoptr i64 {address} to ptr")
 
-    def entry(self, va: str, access: int) -> tuple[str, str]:
-        """Where the TLB would know an address, and the page that it knows there."""
-        tlb = "%store_tlb" if access == WRITE else "%load_tlb"
-        shifted = self.value(f"lshr i64 {va}, 8")
+    def look_up(self, group: Group, first: str) -> tuple[str, str]:
+        """Whether the TLB knows the page that a group lies in; what to add to addresses then.
+
+        The entry is that of the first byte, the page that of the last: no other page is there.
+        """
+        tlb = "%store_tlb" if group.access == WRITE else "%load_tlb"
+        shifted = self.value(f"lshr i64 {first}, 8")
         index = self.value(f"and i64 {shifted}, {(TLB_ENTRIES - 1) << 4}")
         entry = self.value(f"getelementptr i8, ptr {tlb}, i64 {index}")
-        return entry, self.value(f"load i64, ptr {entry}")
-
-    def data(self, entry: str) -> str:
-        """What an entry adds to an address."""
+        tag = self.value(f"load i64, ptr {entry}")
         place = self.value(f"getelementptr i8, ptr {entry}, i64 8")
-        return self.value(f"load i64, ptr {place}")
+        last = self.value(f"add i64 {first}, {group.size - 1}")
+        page = self.value(f"and i64 {last}, -4096")
+        return self.value(f"icmp eq i64 {tag}, {page}"), self.value(f"load i64, ptr {place}")
 
-    def look_up(self, va: str, size: int, access: int) -> tuple[str, str]:
-        """Whether the TLB knows an aligned address; what to add to it then."""
-        entry, tag = self.entry(va, access)
-        wanted = self.value(f"and i64 {va}, {~(0xFFF ^ (size - 1))}")
-        return self.value(f"icmp eq i64 {tag}, {wanted}"), self.data(entry)
+    def recall(self, group: Group, first: str) -> tuple[str, str]:
+        """Whether a group lies in the page that the loop keeps; what to add to addresses then."""
+        page, data, room = (self.value(f"load i64, ptr {name}") for name in kept_names(group.key))
+        offset = self.value(f"sub i64 {first}, {page}")
+        return self.value(f"icmp ult i64 {offset}, {room}"), data
 
-    def look_up_all(self, group: Group, base: str, access: int) -> tuple[str, str]:
-        """Whether the TLB knows the page that all accesses of a group lie in; what to add then.
+    def keep(self, group: Group, first: str, host: str) -> None:
+        """Keep the page of a group that was found."""
+        page = self.value(f"and i64 {first}, -4096")
+        data = self.value(f"sub i64 {host}, {first}")
+        room = 4097 - self.kept[group.key]
+        for name, value in zip(kept_names(group.key), (page, data, room), strict=True):
+            self.emit(f"store i64 {value}, ptr {name}")
 
-        That is read at once: another access of the block may miss and take over the entry.
-        """
-        first = self.value(f"add i64 {base}, {group.first}")
-        last = self.value(f"add i64 {base}, {group.last}")
-        entry, tag = self.entry(first, access)
-        one = self.value(f"icmp eq i64 {tag}, {self.value(f'and i64 {first}, -4096')}")
-        other = self.value(f"icmp eq i64 {tag}, {self.value(f'and i64 {last}, -4096')}")
-        return self.value(f"and i1 {one}, {other}"), self.data(entry)
-
-    def miss(self, i: Instruction, va: str, size: int, access: int, aligned: bool) -> str:
+    def miss(self, i: Instruction, group: Group, first: str) -> str:
         """The address on the host as the engine finds it."""
-        out = self.way_out(i)
-        if aligned:
-            low = self.value(f"and i64 {va}, {size - 1}")
-            self.demand(self.value(f"icmp eq i64 {low}, 0"), out)
         function = self.word("region_address", "ptr")
-        slow = self.value(
-            f"call {self.on.sparing} i64 {function}(i64 %state, i64 {va}, i64 {size}, i64 {access})"
-        )
-        self.demand(self.value(f"icmp ne i64 {slow}, 0"), out)
+        arguments = f"i64 %state, i64 {first}, i64 {group.size}, i64 {group.access}"
+        slow = self.value(f"call {self.on.sparing} i64 {function}({arguments})")
+        self.demand(self.value(f"icmp ne i64 {slow}, 0"), self.way_out(i))
         return slow
 
-    def read_memory(self, host: str, size: int, extension: str) -> str:
-        place = self.value(f"inttoptr i64 {host} to ptr")
+    def read_memory(self, place: str, size: int, extension: str) -> str:
         if size == 8:
             return self.value(f"load i64, ptr {place}, align 1")
         narrow = self.value(f"load i{8 * size}, ptr {place}, align 1")
@@ -136,65 +168,69 @@ class Accesses(Lines):
             return self.value(f"or i64 {wide}, {BOX}")
         return self.value(f"{extension} i{8 * size} {narrow} to i64")
 
-    def write_memory(self, host: str, size: int, value: str) -> None:
-        place = self.value(f"inttoptr i64 {host} to ptr")
+    def write_memory(self, place: str, size: int, value: str) -> None:
         if size < 8:
             value = self.value(f"trunc i64 {value} to i{8 * size}")
         self.emit(f"store i{8 * size} {value}, ptr {place}, align 1")
 
-    def effective(self, i: Instruction) -> str:
-        """a + i."""
-        base = self.register(i.rs1)
-        return self.value(f"add i64 {base}, {i.immediate}") if i.immediate else base
-
     def load(self, i: Instruction) -> None:
         size, extension = width(i.row.rest)
-        if i.row.kind == "fload":
+        floats = i.row.kind == "fload"
+        if floats:
             self.need_float(i)
-        host = self.host(i, self.effective(i), size, READ)
-        value = self.read_memory(host, size, extension)
-        if i.row.kind == "fload":
-            value = self.value(f"bitcast i64 {value} to double")
+        place = self.host(i)
+        if floats and size == 8:
+            value = self.value(f"load double, ptr {place}, align 1")
+        else:
+            value = self.read_memory(place, size, extension)
+            if floats:
+                value = self.value(f"bitcast i64 {value} to double")
         self.set_register(i.rd, value)
 
     def store(self, i: Instruction) -> None:
         size, _ = width(i.row.rest)
-        va = self.effective(i)
         value = self.register(i.rs2)
-        if i.row.kind == "fstore":
+        floats = i.row.kind == "fstore"
+        if floats:
             self.need_float(i)
+        place = self.host(i)
+        if floats and size == 8:
+            self.emit(f"store double {value}, ptr {place}, align 1")
+            return
+        if floats:
             value = self.value(f"bitcast double {value} to i64")
-        self.write_memory(self.host(i, va, size, WRITE), size, value)
+        self.write_memory(place, size, value)
 
     def atomic(self, i: Instruction) -> None:
         """lr, sc and amo [unpriv 13]; misaligned ones are the engine's."""
         size, extension = width(i.row.rest.split()[0])
         a, b = self.register(i.rs1), self.register(i.rs2)
+        low = self.value(f"and i64 {a}, {size - 1}")
+        self.demand(self.value(f"icmp eq i64 {low}, 0"), self.way_out(i))
         reservation = self.value(f"getelementptr i8, ptr %S, i64 {OFFSETS['reservation']}")
-        host = self.host(i, a, size, READ if i.row.kind == "lr" else WRITE, aligned=True)
+        place = self.host(i)
+        host = self.value(f"ptrtoint ptr {place} to i64")
         if i.row.kind == "lr":
             self.emit(f"store i64 {host}, ptr {reservation}")
-            self.set_register(i.rd, self.read_memory(host, size, extension))
+            self.set_register(i.rd, self.read_memory(place, size, extension))
         elif i.row.kind == "sc":
-            self.conditional(i, host, size, reservation, b)
+            reserved = self.value(f"load i64, ptr {reservation}")
+            self.emit(f"store i64 0, ptr {reservation}")
+            self.conditional(i, self.value(f"icmp eq i64 {reserved}, {host}"), place, size, b)
         else:
-            m = self.read_memory(host, size, extension)
+            m = self.read_memory(place, size, extension)
             if size == 4:
                 narrow = self.value(f"trunc i64 {b} to i32")
                 b = self.value(f"sext i32 {narrow} to i64")
-            self.write_memory(host, size, self.fill(meaning(i.row), {"m": m, "b": b}))
+            self.write_memory(place, size, self.fill(meaning(i.row), {"m": m, "b": b}))
             self.set_register(i.rd, m)
 
-    def conditional(
-        self, i: Instruction, host: str, size: int, reservation: str, value: str
-    ) -> None:
-        reserved = self.value(f"load i64, ptr {reservation}")
-        self.emit(f"store i64 0, ptr {reservation}")
-        kept = self.value(f"icmp eq i64 {reserved}, {host}")
+    def conditional(self, i: Instruction, kept: str, place: str, size: int, value: str) -> None:
+        """Store if the reservation was kept; the result is 0 then."""
         yes, after = self.new("y"), self.new("z")
         self.emit(f"br i1 {kept}, label %{yes}, label %{after}")
         self.label(yes)
-        self.write_memory(host, size, value)
+        self.write_memory(place, size, value)
         self.emit(f"br label %{after}")
         self.label(after)
         failed = self.value(f"xor i1 {kept}, true")

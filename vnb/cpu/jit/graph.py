@@ -15,6 +15,13 @@ DEPTH = 2
 LEAF = 60
 """Instructions that a function may have to be followed into."""
 
+READ, WRITE = 1, 2
+ACCESSES = {
+    "load": READ, "fload": READ, "lr": READ,
+    "store": WRITE, "fstore": WRITE, "sc": WRITE, "amo": WRITE,
+}  # fmt: skip
+"""What rows do to memory, by their kind."""
+
 LINKS = (1, 5)
 """The registers that hold return addresses [unpriv 2.5.1]."""
 
@@ -46,6 +53,12 @@ class Instruction:
     @property
     def rs2(self) -> int:
         return self.slot >> 24 & 255
+
+    @property
+    def sources(self) -> set[int]:
+        """The integer registers that it reads."""
+        bits = self.row.bits
+        return {r for letter, r in (("a", self.rs1), ("b", self.rs2)) if letter in bits}
 
     @property
     def length(self) -> int:
@@ -95,6 +108,16 @@ class Block:
     successors: list[Place] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Lessons:
+    """What a region did not know, for the one that takes its place."""
+
+    targets: tuple[int, ...] = ()
+    """Offsets that indirect jumps were seen to go to."""
+    apart: frozenset[int] = frozenset()
+    """Offsets of accesses that, with others, were seen to be in two pages."""
+
+
 @dataclass
 class Graph:
     """A region: its blocks by place, the first of them its entry."""
@@ -102,12 +125,11 @@ class Graph:
     blocks: dict[Place, Block]
     returns: tuple[int, ...]
     """Offsets behind calls that the region does not follow with a pending return."""
-    targets: tuple[int, ...] = ()
-    """Offsets that indirect jumps were seen to go to."""
+    lessons: Lessons
 
     def known(self, jump: Instruction) -> list[Place]:
         """Where an indirect jump without a pending return may go within the region."""
-        places = [*(self.returns if jump.is_return else ()), *self.targets]
+        places = [*(self.returns if jump.is_return else ()), *self.lessons.targets]
         return [(at, ()) for at in dict.fromkeys(places) if (at, ()) in self.blocks]
 
     @property
@@ -118,13 +140,24 @@ class Graph:
             for block in self.blocks.values()
         )
 
+    def learn(self, seen: list[int]) -> Lessons:
+        """What it should have known that was often left for the offsets `seen`.
+
+        An access that leaves may be one of a group in two pages; an indirect jump, one to a place
+        that the region does not hold.
+        """
+        accesses = {i.at for i in self.instructions() if i.row.kind in ACCESSES}
+        apart = self.lessons.apart | accesses.intersection(seen)
+        jumps = [at for at in seen if at not in accesses] if self.is_indirect else []
+        return Lessons(tuple(dict.fromkeys([*self.lessons.targets, *jumps])), apart)
+
     def said(self) -> str:
         """Everything that its code depends on."""
         blocks = [
             (block.place, [i.slot for i in block.instructions], block.successors)
             for block in self.blocks.values()
         ]
-        return repr((blocks, self.returns, self.targets))
+        return repr((blocks, self.returns, self.lessons.targets, sorted(self.lessons.apart)))
 
     @property
     def size(self) -> int:
@@ -141,6 +174,15 @@ class Graph:
 
     def instructions(self) -> list[Instruction]:
         return [i for block in self.blocks.values() for i in block.instructions]
+
+    def inside(self, place: Place) -> list[Place]:
+        """The blocks that may follow a block."""
+        block = self.blocks[place]
+        last = block.instructions[-1]
+        following = list(block.successors)
+        if last.is_indirect and not place[1]:
+            following += self.known(last)
+        return [successor for successor in following if successor in self.blocks]
 
 
 ENDS = ("if", "jump")
@@ -278,14 +320,14 @@ def form(
     slots: Slots,
     entry: int,
     is_entry: Callable[[int], bool],
-    targets: tuple[int, ...] = (),
+    lessons: Lessons,
 ) -> Graph | None:
     """The region that begins at an offset; None if there is too little to translate.
 
     `is_entry` tells where other regions begin: a region goes over to those instead of copying them,
-    unless they are `targets`, to which indirect jumps are known to go.
+    unless indirect jumps are known to go there.
     """
-    growth = _Growth(slots, entry, is_entry, targets)
+    growth = _Growth(slots, entry, is_entry, lessons.targets)
     growth.grow()
     if len(growth.seen) < FEWEST_INSTRUCTIONS:
         return None
@@ -305,7 +347,7 @@ def form(
                 break
         if not block.successors:
             block.successors = [(at, pending)]
-    return Graph(blocks, tuple(growth.returns), targets)
+    return Graph(blocks, tuple(growth.returns), lessons)
 
 
 @dataclass(frozen=True)
@@ -319,14 +361,14 @@ def budget(graph: Graph) -> Budget:
     """At the entry and at the heads of loops: the longest way from there to the next look."""
     heads = {graph.entry}
     state: dict[Place, bool] = {}  # True while on the way
-    stack = [(graph.entry, iter(_inside(graph, graph.entry)))]
+    stack = [(graph.entry, iter(graph.inside(graph.entry)))]
     state[graph.entry] = True
     while stack:
         place, rest = stack[-1]
         for successor in rest:
             if successor not in state:
                 state[successor] = True
-                stack.append((successor, iter(_inside(graph, successor))))
+                stack.append((successor, iter(graph.inside(successor))))
                 break
             if state[successor]:
                 heads.add(successor)
@@ -337,17 +379,8 @@ def budget(graph: Graph) -> Budget:
 
     def length(place: Place) -> int:
         if place not in lengths:
-            following = [length(s) for s in _inside(graph, place) if s not in heads]
+            following = [length(s) for s in graph.inside(place) if s not in heads]
             lengths[place] = len(graph.blocks[place].instructions) + max(following, default=0)
         return lengths[place]
 
     return Budget({place: length(place) for place in heads})
-
-
-def _inside(graph: Graph, place: Place) -> list[Place]:
-    block = graph.blocks[place]
-    last = block.instructions[-1]
-    following = list(block.successors)
-    if last.is_indirect and not place[1]:
-        following += graph.known(last)
-    return [successor for successor in following if successor in graph.blocks]

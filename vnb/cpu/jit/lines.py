@@ -27,7 +27,8 @@ class Lines:
     """A function under construction; `cold` collects what rarely runs.
 
     Within a block, `left` is the budget that it began with and `done` counts instructions before
-    the one being written. A register is read from its variable once in a block.
+    the one being written. A register is read from its variable once in a block. `nearest`: whether
+    anything in the block depends on frm.
     """
 
     def __init__(self, host: Host, strict: bool) -> None:
@@ -47,6 +48,7 @@ class Lines:
         self.left = self.after = ""
         self.done = 0
         self.float_seen = False
+        self.nearest = False
 
     # names ------------------------------------------------------------------------------------
 
@@ -148,7 +150,11 @@ class Lines:
         self.label(label)
 
     def need_float(self, i: Instruction) -> None:
-        """Once a block: FS is dirty and frm legal, or the engine sees to it."""
+        """Once a block: FS is dirty and frm legal, or the engine sees to it.
+
+        Strict arithmetic wants frm to be RNE: else the block is the interpreter's from here on.
+        """
         if not self.float_seen:
             self.float_seen = True
-            self.demand(self.value(f"icmp ne i64 {self.word('float_on')}, 0"), self.way_out(i))
+            word = "float_nearest" if self.nearest else "float_on"
+            self.demand(self.value(f"icmp ne i64 {self.word(word)}, 0"), self.way_out(i))

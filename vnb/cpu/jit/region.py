@@ -6,7 +6,7 @@ from time import perf_counter
 
 from vnb.cpu.disassemble import disassemble
 from vnb.cpu.jit.code import Code, Linker, Made, assembly_of, host
-from vnb.cpu.jit.graph import Graph, form
+from vnb.cpu.jit.graph import Graph, Lessons, form
 from vnb.cpu.jit.places import Layout
 from vnb.cpu.jit.report import Lines, beside, counted, instructions_of
 from vnb.cpu.jit.text import Writer
@@ -72,11 +72,11 @@ def translate(
     layout: Layout,
     linker: Linker,
     make: Callable[[Graph], Made],
-    targets: tuple[int, ...] = (),
+    lessons: Lessons,
 ) -> Region | None:
     """Have the region made that begins at a virtual address; None if there is none worth it."""
     started = perf_counter()
-    graph = form(layout.slot, pc & 0xFFF, layout.is_entry, targets)
+    graph = form(layout.slot, pc & 0xFFF, layout.is_entry, lessons)
     if graph is None:
         return None
     made = make(graph)

@@ -7,10 +7,11 @@ out stores the registers that the region may have changed; the way out of an ins
 engine has to do leaves everything as it was before that instruction.
 """
 
-from vnb.cpu.jit.access import groups
-from vnb.cpu.jit.floats import Floats, computes
+from vnb.cpu.jit.access import groups, kept_names
+from vnb.cpu.jit.floats import Floats, computes, depends_on_frm
 from vnb.cpu.jit.graph import ENDS, Block, Graph, Instruction, Place, budget
 from vnb.cpu.jit.lines import LIKELY, METADATA, Host
+from vnb.cpu.jit.loops import steady
 from vnb.cpu.jit.meaning import meaning
 from vnb.cpu.jit.strict import DECLARES
 from vnb.cpu.state import OFFSETS, SINK, TLB_ENTRIES
@@ -28,6 +29,20 @@ class Writer(Floats):
         self.labels = {place: f"b{number}" for number, place in enumerate(graph.blocks)}
         self.needs = budget(graph).needs
         self.pages = graph.pages()
+        self.steady_in = steady(graph)
+        self.groups_of = {
+            p: groups(block, graph.lessons.apart) for p, block in graph.blocks.items()
+        }
+        self.kept = self.sizes_kept()
+
+    def sizes_kept(self) -> dict[tuple[int, int], int]:
+        """The size of the largest group by its key, of those that keep their page."""
+        sizes: dict[tuple[int, int], int] = {}
+        for place, registers in self.steady_in.items():
+            for group in self.groups_of[place].values():
+                if group.base in registers:
+                    sizes[group.key] = max(sizes.get(group.key, 0), group.size)
+        return sizes
 
     # the ways between blocks ------------------------------------------------------------------
 
@@ -75,7 +90,9 @@ class Writer(Floats):
             self.demand(enough, self.way_out(block.instructions[0]))
         self.after = self.value(f"sub i64 {self.left}, {count}")
         self.emit(f"store i64 {self.after}, ptr %left")
-        self.groups, self.shared = groups(block), {}
+        self.groups, self.found = self.groups_of[place], {}
+        self.nearest = self.strict and any(map(depends_on_frm, block.instructions))
+        self.steady = self.steady_in.get(place, frozenset())
         for i in block.instructions:
             if i.row.kind in ENDS:
                 self.end(i, block)
@@ -177,6 +194,9 @@ class Writer(Floats):
             self.emit(f"%r{register} = alloca {kind}")
             value = self.value(f"load {kind}, ptr {self.state(register)}")
             self.emit(f"store {kind} {value}, ptr %r{register}")
+        for key in self.kept:
+            for name in kept_names(key):
+                self.emit(f"{name} = alloca i64\nstore i64 0, ptr {name}")
         if self.strict:
             self.emit("%mxcsr = alloca i64")
             self.emit(f"store i64 {self.word('mxcsr')}, ptr %mxcsr")

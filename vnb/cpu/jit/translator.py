@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from vnb.cpu.jit.code import Linker, make
+from vnb.cpu.jit.graph import Lessons
 from vnb.cpu.jit.kept import Sightings, keep, recall
 from vnb.cpu.jit.places import TRANSLATED, DecodedPages, Layout, head
 from vnb.cpu.jit.region import Region, translate
@@ -29,8 +30,8 @@ class Pace:
 PLACE = (1 << 48) - 1
 CHUNK = 8
 """Samples are counted by 32 slots, so that those of one loop add up."""
-EXITS_TO_WIDEN = 16
-"""Samples at exits of a region after which it is made again with the places it was left for."""
+EXITS_TO_LEARN = 16
+"""Samples at exits of a region after which it may be made again."""
 MOST_TARGETS = 12
 MOST_TRIES = 4
 """Of one place: where there was little to translate, more may have run since."""
@@ -56,10 +57,10 @@ def _open_workshop() -> None:
     workshop()
 
 
-def _translate(pc: int, layout: Layout, linker: Linker, targets: tuple[int, ...]) -> Region | None:
+def _translate(pc: int, layout: Layout, linker: Linker, lessons: Lessons) -> Region | None:
     from vnb.cpu.jit.workshop import workshop
 
-    return translate(pc, layout, linker, workshop().make, targets)
+    return translate(pc, layout, linker, workshop().make, lessons)
 
 
 class Translator:
@@ -77,7 +78,7 @@ class Translator:
         self._linker: Linker | None = None
         self._tried: Counter[int] = Counter()  # places of slots: how often that was tried
         self._exits: dict[int, Counter[int]] = {}  # where each region was seen to be left for
-        self._open_ended: int | None = None
+        self._pupil: int | None = None
         self._entries: list[tuple[int, int]] = []  # the decoded page and the slot of each region
         first = (state.regions - state.address) >> 3
         self._records = state.block[first : first + REGIONS * REGION_RECORD // 8]
@@ -113,8 +114,8 @@ class Translator:
             self.heat[place >> CHUNK] += 1
             if self.heat[place >> CHUNK] >= self.pace.hot:
                 self._hot[place >> CHUNK] = pc, place
-        if self._pending is None and self._open_ended is not None:
-            self._widen(self._open_ended)
+        if self._pending is None and self._pupil is not None:
+            self._teach(self._pupil)
         while self._pending is None and self._hot:
             chunk = max(self._hot, key=self.heat.__getitem__)
             self.heat[chunk] = 0
@@ -141,7 +142,7 @@ class Translator:
         self.regions, self._entries = [], []
         self._linker = None
         self._exits.clear()
-        self._open_ended = None
+        self._pupil = None
         self._tried.clear()
         self.heat.clear()
         self._hot.clear()
@@ -158,25 +159,23 @@ class Translator:
         return self._region | at << 8
 
     def _note_exit(self, number: int, pc: int) -> None:
-        """A region was left for pc; if by an indirect jump, it may be made again to hold pc."""
+        """A region was left for pc; where that happens often it may have something to learn."""
         if number < len(self.regions):
-            region = self.regions[number]
             exits = self._exits.setdefault(number, Counter())
-            exits[pc - region.layout.origin] += 1
-            if region.graph.is_indirect and exits.total() == EXITS_TO_WIDEN:
-                self._open_ended = number
+            exits[pc - self.regions[number].layout.origin] += 1
+            if exits.total() == EXITS_TO_LEARN:
+                self._pupil = number
 
-    def _widen(self, number: int) -> None:
-        """Translate a region once more, with the places that it was left for."""
-        self._open_ended = None
+    def _teach(self, number: int) -> None:
+        """Translate a region once more, with what can be learnt from where it was left for."""
+        self._pupil = None
         old = self.regions[number]
-        seen = [at for at, _ in self._exits[number].most_common(MOST_TARGETS)]
-        targets = dict.fromkeys([*old.graph.targets, *seen])
-        if len(targets) == len(old.graph.targets):
+        lessons = old.graph.learn([at for at, _ in self._exits[number].most_common(MOST_TARGETS)])
+        if lessons == old.graph.lessons:
             return
         layout = Layout(self.decoded, self.decoded.fetch_tlb(), old.pc, self._hidden)
         if layout.number(0) == old.layout.number(0) and layout.is_entry(old.entry):
-            self._translate(old.pc, layout, tuple(targets))
+            self._translate(old.pc, layout, lessons)
 
     def _head(self, pc: int, place: int) -> tuple[int, int]:
         """Where the region is to begin that runs what was sampled, and the place of its slot."""
@@ -200,15 +199,15 @@ class Translator:
         if layout.number(0) != self.decoded.number(place) or layout.is_entry(pc & 0xFFF):
             return
         self._tried[place] += 1
-        self._translate(pc, layout, ())
+        self._translate(pc, layout, Lessons())
 
-    def _translate(self, pc: int, layout: Layout, targets: tuple[int, ...]) -> None:
+    def _translate(self, pc: int, layout: Layout, lessons: Lessons) -> None:
         linker = self._linker = self._linker or Linker()
         if self.background:
-            future = _background().submit(_translate, pc, layout, linker, targets)
+            future = _background().submit(_translate, pc, layout, linker, lessons)
             self._pending = future, linker
             future.add_done_callback(self._ring)
-        elif (region := translate(pc, layout, linker, make, targets)) is not None:
+        elif (region := translate(pc, layout, linker, make, lessons)) is not None:
             self._install(region)
 
     def _hidden(self, slot: int) -> int | None:

@@ -44,7 +44,8 @@ def choose_float(S):
     """After mstatus.FS, frm or fflags changed: which float short cuts hold."""
     on = eq(S.mstatus & FS, FS) & ltu(S.frm, 5)
     S.float_on = on
-    S.float_fast = on & eq(S.frm, 0) & S.fflags
+    S.float_nearest = on & eq(S.frm, 0)
+    S.float_fast = S.float_nearest & S.fflags
     S.fma_fast = S.float_fast & S.hostfma
     f = S.fflags
     S.mxcsr = MXCSR | f >> 4 | (f & 8) >> 1 | (f & 4) << 1 | (f & 2) << 3 | (f & 1) << 5

@@ -68,13 +68,21 @@ def single_step(S, record, pc, left):
 
 
 def region_address(S, va, size, access):
+    """Host address for accesses of a region to `size` bytes from va; 0 as in region_miss."""
+    if (va & OFFSET) + size > 4096:
+        return 0
+    entry = select(eq(access, READ), S.load_tlb, S.store_tlb) + (va >> 8 & TLB_INDEX)
+    if ld64(entry) == va & ~OFFSET:
+        return va + ld64(entry + 8)
+    return region_miss(S, va, access)
+
+
+def region_miss(S, va, access):
     """Host address for an access of a region that missed its TLB.
 
     0: the region must leave before this instruction, for the interpreter to do it. That is so for
     faults, devices, accesses over the end of a page, and whenever decoded code is about to change.
     """
-    if (va & OFFSET) + size > 4096:
-        return 0
     writes = S.n_code_writes
     host = host_address(S, select(eq(access, READ), S.load_tlb, S.store_tlb), va, access)
     if host >> 63 != 0 or S.n_code_writes != writes:
