@@ -24,6 +24,8 @@ import matplotlib.pyplot as plt
 
 from vnb import Console, Disk, Machine, VnbError, images
 
+plt.style.use("vnb.labs.figures")
+
 # %% [markdown]
 # ## A guest
 #
@@ -174,16 +176,14 @@ for direction, measured in rates.items():
     print(f"{direction:8}", *(f"{rate:6.0f} MB/s" for rate in measured.values()))
 
 # %%
-figure, axes = plt.subplots(figsize=(7, 3.5), layout="constrained")
+figure, axes = plt.subplots()
 for direction, marker in ("read", "o"), ("write", "s"):
     axes.plot(rates[direction].keys(), rates[direction].values(), marker=marker, label=direction)
 sizes = list(rates["read"])
 axes.set_xscale("log", base=2)
 axes.set_xticks(sizes, [f"{size // KIB} KiB" if size < MIB else "1 MiB" for size in sizes])
 axes.set(title="Block throughput by size of request", xlabel="request", ylabel="MB/s", ylim=0)
-axes.spines[["top", "right"]].set_visible(False)
-axes.grid(alpha=0.3)
-axes.legend(frameon=False)
+axes.legend()
 plt.show()
 
 # %% [markdown]

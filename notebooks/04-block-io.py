@@ -29,6 +29,8 @@ import numpy as np
 from vnb import Console, Disk, Machine, images, labs
 from vnb.host import block
 
+plt.style.use("vnb.labs.figures")
+BLUE, ORANGE, GREY = "C0", "C1", "0.6"
 KIB, MIB = 1 << 10, 1 << 20
 
 # %% [markdown]
@@ -139,18 +141,6 @@ def guest(*lines):
     machine.shell("\n".join(lines), check=True)
 
 
-def dress(axes, title, across="", upwards=""):
-    """What all figures have in common."""
-    axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color="0.2")
-    axes.set_xlabel(across, color="0.3")
-    axes.set_ylabel(upwards, color="0.3")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="0.92")
-    axes.set_axisbelow(True)
-
-
-BLUE, ORANGE, GREEN, GREY = "#3b76af", "#e08a2e", "#4f9d5d", "0.6"
-
 # %% [markdown]
 # ## The cache
 #
@@ -200,12 +190,11 @@ asked = [run.after["read"] - run.before["read"] for run in cases.values()]
 rates = [wanted / run.seconds / 1e6 for run in cases.values()]
 shares = [100 * hit_rate(wanted, count) for count in asked]
 
-_, (left, right) = plt.subplots(1, 2, figsize=(9, 2.8), layout="constrained")
+_, (left, right) = plt.subplots(1, 2, figsize=(9, 2.8))
 left.bar(list(cases), rates, color=[GREY, BLUE, GREY, ORANGE])
-dress(left, "How fast the program reads", upwards="MB/s")
+left.set(title="How fast the program reads", ylabel="MB/s")
 right.bar(list(cases), shares, color=[GREY, BLUE, GREY, ORANGE])
-dress(right, "How much of it the cache had", upwards="%")
-right.set_ylim(0, 105)
+right.set(title="How much of it the cache had", ylabel="%", ylim=(0, 105))
 plt.show()
 
 # %% [markdown]
@@ -245,13 +234,13 @@ for kib in (0, 16, 64, 256, 1024):
     ahead[kib] = measure("dd if=/dev/vda of=/dev/null bs=4k count=512 skip=4096")
 guest("echo 128 >/sys/block/vda/queue/read_ahead_kb")
 
-_, (left, right) = plt.subplots(1, 2, figsize=(9, 2.8), layout="constrained")
+_, (left, right) = plt.subplots(1, 2, figsize=(9, 2.8))
 names = [str(kib) for kib in ahead]
 sizes = [mean_size(run.before, run.after) / KIB for run in ahead.values()]
 left.bar(names, sizes, color=BLUE)
-dress(left, "Mean size of a request", "read_ahead_kb", "KiB")
+left.set(title="Mean size of a request", xlabel="read_ahead_kb", ylabel="KiB")
 right.bar(names, [2 * MIB / run.seconds / 1e6 for run in ahead.values()], color=ORANGE)
-dress(right, "How fast dd reads in pieces of 4 KiB", "read_ahead_kb", "MB/s")
+right.set(title="How fast dd reads in pieces of 4 KiB", xlabel="read_ahead_kb", ylabel="MB/s")
 plt.show()
 
 # %% [markdown]
@@ -280,15 +269,15 @@ writes = [move for move in platter.moves if move.verb == "write"]
 times = [0, *(move.end - began for move in writes), synced - began]
 arrived = np.cumsum([0, *(move.size for move in writes), 0]) / MIB
 
-_, axes = plt.subplots(figsize=(9, 2.8), layout="constrained")
+_, axes = plt.subplots(figsize=(9, 2.8))
 axes.step([0, told - began, synced - began], [0, 8, 8], color=GREY, where="post", label="written")
 axes.fill_between(times, arrived, step="post", color=ORANGE, alpha=0.5, label="on the disk")
 for moment, words in (told, "dd is done "), (asked, "sync is called "), (synced, "sync is done "):
     axes.axvline(moment - began, color="0.4", linestyle=":", linewidth=1)
     axes.text(moment - began, 4, words, rotation=90, ha="right", va="center", fontsize=9)
-dress(axes, "A write arrives", "seconds", "MiB")
+axes.set(title="A write arrives", xlabel="seconds", ylabel="MiB")
 axes.set(xlim=(0, synced - began + 0.05), ylim=(0, 9))
-axes.legend(frameon=False, loc="center")
+axes.legend(loc="center")
 plt.show()
 print(f"{len(writes)} requests of {np.mean([m.size for m in writes]) / KIB:.0f} KiB on the average")
 
@@ -354,20 +343,20 @@ inside = [
 ]
 outside = [1000 * n * span(run) / len(run.moves) for n, run in readers.items()]
 
-_, (left, right) = plt.subplots(1, 2, figsize=(9, 2.9), layout="constrained")
+_, (left, right) = plt.subplots(1, 2, figsize=(9, 2.9))
 left.plot(list(readers), depths, marker="o", color=BLUE, label="with the disk at once")
 left.plot(
     list(readers), np.array(rates) / 100, marker="s", color=ORANGE, label="rate, in 100 reads/s"
 )
-dress(left, "Depth and rate", "readers")
+left.set(title="Depth and rate", xlabel="readers")
 right.plot(list(readers), outside, marker="o", color=GREY, label="a reader waits")
 right.plot(list(readers), inside, marker="o", color=BLUE, label="of that, with the disk")
-dress(right, "Time for one read", "readers", "ms")
+right.set(title="Time for one read", xlabel="readers", ylabel="ms")
 for axes in left, right:
     axes.set_xscale("log", base=2)
     axes.set_xticks(list(readers), list(readers))
     axes.set_ylim(0)
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(fontsize=9)
 plt.show()
 
 # %% [markdown]
@@ -398,16 +387,16 @@ for name in "none", "mq-deadline":
     schedule(name)
     lifts[name] = measure(together(32, 6, READER))
 
-_, panels = plt.subplots(1, 2, figsize=(9, 3), layout="constrained", sharey=True)
+_, panels = plt.subplots(1, 2, figsize=(9, 3), sharey=True)
 end = max(map(span, lifts.values()))
 for axes, (name, run), colour in zip(panels, lifts.items(), (GREY, BLUE), strict=True):
     times = [move.end - run.moves[0].begin for move in run.moves]
     places = [move.position / MIB for move in run.moves]
     axes.plot(times, places, color=colour, linewidth=0.9, marker=".", markersize=3)
     travelled = np.abs(np.diff(places)).mean()
-    dress(axes, f"{name}: {travelled:.0f} MiB from read to read", "seconds", "")
+    axes.set(title=f"{name}: {travelled:.0f} MiB from read to read", xlabel="seconds")
     axes.set_xlim(0, 1.03 * end)
-panels[0].set_ylabel("position of the head, MiB", color="0.3")
+panels[0].set_ylabel("position of the head, MiB")
 plt.show()
 for name, run in lifts.items():
     print(f"{name:12} {span(run):.2f} s for {len(run.moves)} reads")
@@ -434,7 +423,7 @@ for name in "none", "mq-deadline":
         dd if=/dev/vda of=/dev/null bs=4k count=20 skip=15000 iflag=direct 2>/dev/null
         wait $all""")
 
-_, panels = plt.subplots(2, 1, figsize=(9, 3), layout="constrained", sharex=True)
+_, panels = plt.subplots(2, 1, figsize=(9, 3), sharex=True)
 for axes, (name, run) in zip(panels, crowds.items(), strict=True):
     start = run.moves[0].begin
     for verb, colour, height in ("write", GREY, 0.7), ("read", ORANGE, 1.0):
@@ -442,11 +431,10 @@ for axes, (name, run) in zip(panels, crowds.items(), strict=True):
         axes.broken_barh(bars, (0, height), facecolor=colour, edgecolor="none", label=verb)
     reads = [move for move in run.moves if move.verb == "read"]
     seconds = reads[-1].end - reads[0].begin
-    dress(axes, f"{name}: 20 reads in {seconds:.2f} s")
-    axes.set(ylim=(0, 1), yticks=[])
+    axes.set(title=f"{name}: 20 reads in {seconds:.2f} s", ylim=(0, 1), yticks=[])
     axes.spines["left"].set_visible(False)
-panels[0].legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
-panels[1].set_xlabel("seconds", color="0.3")
+panels[0].legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
+panels[1].set_xlabel("seconds")
 plt.show()
 
 # %% [markdown]

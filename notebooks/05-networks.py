@@ -31,20 +31,8 @@ import numpy as np
 
 from vnb import Console, Machine, Net, Switch, images, labs
 
-plt.rcParams.update(
-    {
-        "figure.figsize": (8, 3.4),
-        "figure.constrained_layout.use": True,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlelocation": "left",
-        "grid.alpha": 0.3,
-        "legend.frameon": False,
-    }
-)
-BLUE, ORANGE, GREEN, RED = "#3b76af", "#e08a2e", "#4f9d5d", "#b8555a"
+plt.style.use("vnb.labs.figures")
+BLUE, ORANGE, GREEN, RED = "C0", "C1", "C2", "C3"
 folder = Path(tempfile.mkdtemp(prefix="vnb-"))
 
 # %% [markdown]

@@ -33,20 +33,8 @@ import pandas as pd
 from vnb import Console, Machine, Share, images, labs
 from vnb.host.files import Tree
 
-plt.rcParams.update(
-    {
-        "figure.figsize": (8, 3.4),
-        "figure.constrained_layout.use": True,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlelocation": "left",
-        "grid.alpha": 0.3,
-        "legend.frameon": False,
-    }
-)
-BLUE, ORANGE, GREEN = "#3b76af", "#e08a2e", "#4f9d5d"
+plt.style.use("vnb.labs.figures")
+BLUE, ORANGE, GREEN = "C0", "C1", "C2"
 
 # %% [markdown]
 # ## A dict is a file system

@@ -29,19 +29,8 @@ from matplotlib.patches import Rectangle
 
 from vnb import Console, Keyboard, Machine, Screen, Share, Tablet, images, labs
 
-plt.rcParams.update(
-    {
-        "figure.figsize": (8, 3.4),
-        "figure.constrained_layout.use": True,
-        "axes.axisbelow": True,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlelocation": "left",
-        "grid.alpha": 0.3,
-        "legend.frameon": False,
-    }
-)
-BLUE, ORANGE, RED = "#3b76af", "#e08a2e", "#b8555a"
+plt.style.use(["vnb.labs.figures", {"axes.grid": False}])
+BLUE, ORANGE, RED = "C0", "C1", "C3"
 
 # %% [markdown]
 # ## A picture

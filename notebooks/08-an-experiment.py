@@ -49,20 +49,8 @@ import pandas as pd
 import vnb
 from vnb import Console, Machine, Share, images, labs
 
-plt.rcParams.update(
-    {
-        "figure.figsize": (8, 3.4),
-        "figure.constrained_layout.use": True,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlelocation": "left",
-        "grid.alpha": 0.3,
-        "legend.frameon": False,
-    }
-)
-BLUE, ORANGE = "#3b76af", "#e08a2e"
+plt.style.use("vnb.labs.figures")
+BLUE, ORANGE = "C0", "C1"
 
 # %% [markdown]
 # ## Method

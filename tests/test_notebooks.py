@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import jupytext
+import matplotlib.style
 import nbformat
 import pytest
 
 from vnb import images, labs
+from vnb.widgets.plots import COLOURS
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 QUICKSTART = NOTEBOOKS / "01-quickstart.ipynb"
@@ -88,6 +90,12 @@ def test_the_quickstart_boots_debian(tmp_path: Path) -> None:
     status, printed = run(tmp_path)
     assert "labos runs instead" not in printed
     check_quickstart(tmp_path, status, printed)
+
+
+def test_the_lessons_are_drawn_in_the_colours_of_vnbs_own_figures() -> None:
+    with matplotlib.style.context("vnb.labs.figures"):
+        cycle = matplotlib.rcParams["axes.prop_cycle"].by_key()
+    assert tuple(cycle["color"]) == COLOURS
 
 
 def test_the_experiment_pins_the_guest_that_there_is() -> None:
