@@ -16,6 +16,7 @@ from vnb.errors import VnbError
 from vnb.kernel import cell
 from vnb.kernel.complete import complete
 from vnb.kernel.page import KernelPage
+from vnb.kernel.rest import Rests
 from vnb.magics import commands
 from vnb.magics.bench import Bench
 from vnb.waiting import Bell, Errand
@@ -64,6 +65,7 @@ class GuestKernel(Kernel):
         self._page = KernelPage(self)
         self._bench = Bench(self._page, {}, commands.make)
         self._bells = Bells(self._bench)
+        self._rests = Rests(self._bench)
         self._errands: dict[Errand, Any] = {}
         self._lock = threading.Lock()
 
@@ -103,11 +105,12 @@ class GuestKernel(Kernel):
         """The cell, on a thread of its own."""
         self._page.begin(silent)
         parts = cell.parse(code)
-        for name, line in parts.magics:
-            commands.run(self._bench, name or "help", line)
-        if not parts.shell.strip():
-            return None
-        return self._bench.run(self._bench.ready(), parts.shell)
+        with self._rests.cell():
+            for name, line in parts.magics:
+                commands.run(self._bench, name or "help", line)
+            if not parts.shell.strip():
+                return None
+            return self._bench.run(self._bench.ready(), parts.shell)
 
     async def _outcome(self, function: Any) -> dict[str, Any] | None:
         """How `function` failed, in the words of Jupyter's protocol; None if it did not."""
