@@ -1,5 +1,7 @@
 """A machine rests when its host asks for that and nobody looks or waits; and wakes for either."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.programs import SPIN
@@ -39,62 +41,68 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-def test_a_machine_that_nobody_sees_or_uses_is_paused_and_wakes_when_it_is_seen(
-    clock: Clock,
-) -> None:
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    """It never comes to an end by itself."""
     with Machine(SPIN, memory="1M") as machine:
-        rest = Rest(machine)
-        clock.now += 119
-        assert rest.look() == pytest.approx(1)
-        assert machine.state == "running"
-        clock.now += 2
+        yield machine
+
+
+def test_a_machine_that_nobody_sees_or_uses_is_paused_and_wakes_when_it_is_seen(
+    clock: Clock, machine: Machine
+) -> None:
+    rest = Rest(machine)
+    clock.now += 119
+    assert rest.look() == pytest.approx(1)
+    assert machine.state == "running"
+    clock.now += 2
+    assert rest.look() is None
+    assert machine.state == "paused"
+    rest.used()
+    rest.look()
+    assert machine.state == "running"
+
+
+def test_a_machine_that_rests_goes_on_resting_however_often_it_is_looked_at(
+    clock: Clock, machine: Machine
+) -> None:
+    rest = Rest(machine)
+    clock.now += 121
+    for _ in range(5):
         assert rest.look() is None
         assert machine.state == "paused"
-        rest.used()
-        rest.look()
-        assert machine.state == "running"
+        clock.now += 60
 
 
-def test_a_machine_that_rests_goes_on_resting_however_often_it_is_looked_at(clock: Clock) -> None:
-    with Machine(SPIN, memory="1M") as machine:
-        rest = Rest(machine)
-        clock.now += 121
-        for _ in range(5):
-            assert rest.look() is None
-            assert machine.state == "paused"
-            clock.now += 60
+def test_a_machine_that_is_seen_or_waited_for_goes_on(clock: Clock, machine: Machine) -> None:
+    rest = Rest(machine)
+    clock.now += 1000
+    rest.used()
+    rest.look()
+    assert machine.state == "running"
+    clock.now += 1000
+    machine.console.bell.wait(lambda: rest.look() or True)
+    assert machine.state == "running"
 
 
-def test_a_machine_that_is_seen_or_waited_for_goes_on(clock: Clock) -> None:
-    with Machine(SPIN, memory="1M") as machine:
-        rest = Rest(machine)
-        clock.now += 1000
-        rest.used()
-        rest.look()
-        assert machine.state == "running"
-        clock.now += 1000
-        machine.console.bell.wait(lambda: rest.look() or True)
-        assert machine.state == "running"
+def test_what_a_cell_paused_is_not_woken_by_being_seen(clock: Clock, machine: Machine) -> None:
+    rest = Rest(machine)
+    machine.pause()
+    rest.used()
+    rest.look()
+    assert machine.state == "paused"
 
 
-def test_what_a_cell_paused_is_not_woken_by_being_seen(clock: Clock) -> None:
-    with Machine(SPIN, memory="1M") as machine:
-        rest = Rest(machine)
-        machine.pause()
-        rest.used()
-        rest.look()
-        assert machine.state == "paused"
-
-
-def test_a_resting_machine_that_a_cell_takes_over_is_left_to_it(clock: Clock) -> None:
-    with Machine(SPIN, memory="1M") as machine:
-        rest = Rest(machine)
-        clock.now += 1000
-        rest.look()
-        machine.stop()
-        rest.used()
-        rest.look()
-        assert machine.state == "off"
+def test_a_resting_machine_that_a_cell_takes_over_is_left_to_it(
+    clock: Clock, machine: Machine
+) -> None:
+    rest = Rest(machine)
+    clock.now += 1000
+    rest.look()
+    machine.stop()
+    rest.used()
+    rest.look()
+    assert machine.state == "off"
 
 
 def test_a_cell_that_needs_the_shell_wakes_a_resting_machine() -> None:
@@ -106,11 +114,12 @@ def test_a_cell_that_needs_the_shell_wakes_a_resting_machine() -> None:
         assert not machine.resting
 
 
-def test_without_being_asked_nothing_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_being_asked_nothing_rests(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv(MINUTES, raising=False)
-    with Machine(SPIN, memory="1M") as machine:
-        clock = Clock(monkeypatch)
-        rest = Rest(machine)
-        clock.now += 1e6
-        assert rest.look() is None
-        assert machine.state == "running"
+    clock = Clock(monkeypatch)
+    rest = Rest(machine)
+    clock.now += 1e6
+    assert rest.look() is None
+    assert machine.state == "running"

@@ -12,6 +12,7 @@ from vnb.labs.driver import (
     DEVICE_FEATURES_SEL,
     DRIVER,
     DRIVER_OK,
+    FAILED,
     FEATURES_OK,
     NEXT,
     QUEUE_NOTIFY,
@@ -24,7 +25,6 @@ from vnb.labs.driver import (
     Rings,
 )
 from vnb.labs.exercise import Exercise, Wrong, asked, called, expect
-from vnb.virtio.device import FAILED
 
 PAGE = 4096
 SIZE = 8

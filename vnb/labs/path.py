@@ -3,11 +3,11 @@
 import random
 import struct
 
+from vnb.labs.driver import NEXT, WRITE
 from vnb.labs.exercise import Exercise, asked, expect
 from vnb.memory import Memory
 
 TABLE = 0x8000_4000
-NEXT, WRITE = 1, 2
 
 
 def locate(address: int) -> tuple[int, int]:
