@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Iterable
 
+from tests.frames import ones_sum
 from vnb.frame import Frame
 from vnb.host.ether import Ethernet
 
@@ -32,17 +33,19 @@ def number(address: str) -> bytes:
 
 def checksum(data: bytes) -> int:
     """The Internet checksum [RFC 1071]."""
-    words = struct.unpack(f">{len(data) // 2}H", data[: len(data) & ~1])
-    total = sum(words) + (data[-1] << 8 if len(data) % 2 else 0)
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    return 0xFFFF - ones_sum(data)
 
 
 def packet(source: bytes, target: bytes, protocol: int, payload: bytes) -> bytes:
     """An IP packet."""
     header = IP.pack(0x45, 0, 20 + len(payload), 1, 0, 64, protocol, 0, source, target)
     return header[:10] + checksum(header).to_bytes(2, "big") + header[12:] + payload
+
+
+def icmp(kind: int, rest: bytes) -> bytes:
+    """An ICMP message, with its checksum."""
+    body = bytes((kind, 0, 0, 0)) + rest
+    return body[:2] + checksum(body).to_bytes(2, "big") + rest
 
 
 def datagram(source: bytes, target: bytes, ports: tuple[int, int], data: bytes) -> bytes:
@@ -77,8 +80,7 @@ class Peer:
 
     def ping(self, target: str, payload: bytes) -> None:
         """One echo request; `replies` will have the answer."""
-        body = struct.pack(">BBHHH", ECHO_REQUEST, 0, 0, 77, 1) + payload
-        body = body[:2] + checksum(body).to_bytes(2, "big") + body[4:]
+        body = icmp(ECHO_REQUEST, struct.pack(">HH", 77, 1) + payload)
         self.send_ip(target, packet(self.address, number(target), ICMP, body))
 
     def ask(self, target: str) -> None:
@@ -136,9 +138,8 @@ class Peer:
             self.replies.append(body[8:])
         elif body[0] == ECHO_REQUEST:
             self.pings.append(body[8:])
-            answer = bytes([ECHO_REPLY, 0, 0, 0]) + body[4:]
-            answer = answer[:2] + checksum(answer).to_bytes(2, "big") + answer[4:]
-            self._send(mac, TYPE_IP, packet(self.address, source, ICMP, answer))
+            answer = packet(self.address, source, ICMP, icmp(ECHO_REPLY, body[4:]))
+            self._send(mac, TYPE_IP, answer)
 
     def _udp(self, mac: bytes, source: bytes, body: bytes) -> None:
         theirs, ours, length, _ = UDP.unpack_from(body)

@@ -2,12 +2,11 @@
 
 import random
 import re
-import struct
 from collections.abc import Iterator
 
 import pytest
 
-from tests.guest.peer import ICMP, Peer, checksum, datagram, number, packet
+from tests.guest.peer import ECHO_REQUEST, ICMP, Peer, checksum, datagram, icmp, number, packet
 from tests.guest.prompt import PROMPT, typed
 from tests.patience import until
 from vnb import Console, Machine, Net, Switch
@@ -191,8 +190,7 @@ def test_a_packet_that_is_not_in_order_or_not_for_us_is_dropped(
 ) -> None:
     peer.ask(LABOS)
     until(lambda: number(LABOS) in peer.neighbours)
-    body = struct.pack(">BBHHH", 8, 0, 0, 1, 1) + b"bad"
-    body = body[:2] + checksum(body).to_bytes(2, "big") + body[4:]
+    body = icmp(ECHO_REQUEST, b"\0\1\0\1bad")
     damaged = bytearray(packet(peer.address, number(LABOS), ICMP, body))
     damaged[place : place + len(value)] = value
     if place < 20 and place != 10:
@@ -210,8 +208,7 @@ def test_damaged_packets_are_dropped_and_the_next_ones_answered(
     peer.ask(LABOS)
     until(lambda: number(LABOS) in peer.neighbours)
     addresses = (peer.address, number(LABOS))
-    ping = struct.pack(">BBHHH", 8, 0, 0, 1, 1) + b"x" * 40
-    ping = ping[:2] + checksum(ping).to_bytes(2, "big") + ping[4:]
+    ping = icmp(ECHO_REQUEST, b"\0\1\0\1" + b"x" * 40)
     good = [
         packet(*addresses, ICMP, ping),
         datagram(*addresses, (1, 7000), b"y" * 40),

@@ -1,6 +1,5 @@
 """labos draws its test card to the pixel; its pointer follows the tablet; on both transports."""
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from tests.guest.prompt import PROMPT
+from tests.patience import until
 from vnb import Console, Machine, Mouse, Screen, Tablet, Touch
 from vnb.config import Transport
 
@@ -68,12 +68,9 @@ def seen(machine: Machine) -> Picture:
     return frame[..., 0] << 16 | frame[..., 1] << 8 | frame[..., 2]
 
 
-def shows(machine: Machine, picture: Picture) -> bool:
-    """Whether that is what the screen shows, soon."""
-    end = time.monotonic() + 5
-    while not np.array_equal(seen(machine), picture) and time.monotonic() < end:
-        time.sleep(0.002)
-    return np.array_equal(seen(machine), picture)
+def until_it_shows(machine: Machine, picture: Picture) -> None:
+    """Wait until that is what the screen shows."""
+    until(lambda: np.array_equal(seen(machine), picture))
 
 
 @pytest.fixture
@@ -95,19 +92,19 @@ def test_the_test_card_is_right_to_the_last_pixel(machine: Machine) -> None:
 def test_the_pointer_is_where_the_tablet_is(machine: Machine) -> None:
     machine.console.write("screen follow\r")
     machine.console.expect(BEGUN)
-    assert shows(machine, pointed(card(), WIDTH // 2, HEIGHT // 2))
+    until_it_shows(machine, pointed(card(), WIDTH // 2, HEIGHT // 2))
     tablet = machine.devices["tablet"]
     tablet.send_tablet(32767, 0)
-    assert shows(machine, pointed(card(), WIDTH - 1, 0))
+    until_it_shows(machine, pointed(card(), WIDTH - 1, 0))
     for step in range(100):
         tablet.send_tablet(step * 300, 20000 - step * 100)
     tablet.send_tablet(16384, 8192)
-    assert shows(
+    until_it_shows(
         machine, pointed(card(), 16384 * (WIDTH - 1) // 32767, 8192 * (HEIGHT - 1) // 32767)
     )
     tablet.send_tablet(0, 0)
     machine.devices["mouse"].send_mouse(50, 30)
-    assert shows(machine, pointed(card(), 50, 30))
+    until_it_shows(machine, pointed(card(), 50, 30))
     machine.console.write("q")
     machine.console.expect(PROMPT)
 
@@ -117,14 +114,14 @@ def test_a_button_held_down_draws(machine: Machine) -> None:
     machine.console.expect(BEGUN)
     mouse = machine.devices["mouse"]
     machine.devices["tablet"].send_tablet(0, 0)
-    assert shows(machine, pointed(card(), 0, 0))
+    until_it_shows(machine, pointed(card(), 0, 0))
     mouse.send_mouse(40, 40)
     mouse.send_mouse(buttons=1)
     mouse.send_mouse(buttons=0)
     mouse.send_mouse(100, 0)
     dotted = card()
     dotted[40:44, 40:44] = RED
-    assert shows(machine, pointed(dotted, 140, 40))
+    until_it_shows(machine, pointed(dotted, 140, 40))
 
 
 def test_a_finger_draws_where_it_is(transport: Transport) -> None:
@@ -138,7 +135,7 @@ def test_a_finger_draws_where_it_is(transport: Transport) -> None:
         machine.devices["touch"].send_touch(0, 0, 0, False)
         dotted = card()
         dotted[y : y + 4, x : x + 4] = RED
-        assert shows(machine, pointed(dotted, x, y))
+        until_it_shows(machine, pointed(dotted, x, y))
 
 
 def test_a_screen_of_another_size_gets_another_card(machine: Machine) -> None:
@@ -149,7 +146,7 @@ def test_a_screen_of_another_size_gets_another_card(machine: Machine) -> None:
     machine.console.write("screen follow\r")
     machine.console.expect("200 x 100 pixels, " + BEGUN)
     machine.devices["screen"].resize(WIDTH, HEIGHT)
-    assert shows(machine, pointed(card(), WIDTH // 2, HEIGHT // 2))
+    until_it_shows(machine, pointed(card(), WIDTH // 2, HEIGHT // 2))
 
 
 def test_too_little_memory_for_a_screen_is_said(transport: Transport) -> None:
