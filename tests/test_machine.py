@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.patience import until
-from tests.programs import FLOOD, SLEEP, SPIN, STORM, STRAY, TRAPS, power
+from tests.programs import BASE, FLOOD, SLEEP, SPIN, STORM, STRAY, TRAPS, power, program
 from vnb import Console, Disk, GuestError, HostError, Machine, UsageError, images
+from vnb.cpu.hart import TranslatorName
 
 PROMPT = "labos> "
 
@@ -163,6 +164,45 @@ def test_a_pause_freezes_instructions_and_time(labos: Machine) -> None:
     assert labos.instructions - before[1] < 1_000_000
     labos.resume()
     assert after - ticks < 1_000_000 + 500_000  # not the 100 ms, give or take a busy host
+
+
+COUNTER = program(
+    0x0012_8293,  # addi t0, t0, 1
+    0x0012_8313,  # addi t1, t0, 1
+    0xFF9F_F06F,  # j back
+)
+
+
+@pytest.mark.parametrize("jit", ["off", "auto"])
+def test_a_machine_pauses_at_a_breakpoint_and_goes_on_past_it(jit: TranslatorName) -> None:
+    with Machine(COUNTER, memory="16M", devices=[], jit=jit) as machine:
+        with pytest.raises(TimeoutError, match="no breakpoint was reached"):
+            machine.reached(timeout=0.05)
+        machine.breakpoints.add(BASE + 4)
+        assert machine.reached(timeout=10) == BASE + 4
+        assert (machine.state, machine.hart.pc) == ("paused", BASE + 4)
+        assert "at breakpoint 0x80000004" in machine.facts().text()
+        rounds = machine.hart.x[5]
+        machine.resume()
+        assert machine.reached(timeout=10) == BASE + 4
+        assert machine.hart.x[5] == rounds + 1
+        machine.breakpoints.clear()
+        machine.resume()
+        assert machine.state == "running" and "breakpoint" not in machine.facts().text()
+
+
+def test_breakpoints_that_were_set_before_power_on_outlive_resets() -> None:
+    machine = Machine(COUNTER, memory="16M", devices=[], clock="virtual")
+    machine.breakpoints.add(BASE + 8)
+    for _ in range(2):
+        machine.start()
+        assert machine.reached(timeout=10) == BASE + 8
+        assert machine.instructions == 2
+        machine.stop()
+        with pytest.raises(EOFError, match="the machine is off, and reached no breakpoint"):
+            machine.reached()
+    machine.close()
+    machine.breakpoints.add(BASE)
 
 
 def test_labos_takes_commands_through_its_agent_too(labos: Machine) -> None:

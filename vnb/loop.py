@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Literal, TypeVar
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 State = Literal["new", "running", "paused", "off", "failed"]
 
-BUDGET, ATTENTION, LOAD, STORE, SBI, WFI = ExitKind
+BUDGET, ATTENTION, LOAD, STORE, SBI, WFI, BREAKPOINT = ExitKind
 """As names of this module: the loop asks thousands of times a second."""
 
 SLICE = 1 << 24
@@ -40,6 +40,7 @@ class Loop:
     ) -> None:
         self.state: State = "new"
         self.exit_code: int | None = None
+        self.stopped_at: int | None = None  # the breakpoint that it paused in front of
         self.failure: Exception | None = None
         self.asleep = 0.0  # seconds of running time that the guest spent in WFI
         self._build = build
@@ -151,6 +152,11 @@ class Loop:
             raise UsageError("the machine is closed; make a new Machine")
         return future.result()
 
+    def break_at(self, addresses: Sequence[int]) -> None:
+        """Breakpoints are others now; without hardware, those of the next are made with them."""
+        if self.powered:
+            self.call(lambda: self.hardware.hart.breakpoints.replace(addresses))
+
     def poll(self) -> None:
         """Somebody typed: have the devices look, at the next exit."""
         if self.state in ("running", "paused"):
@@ -185,10 +191,10 @@ class Loop:
             self.hardware.hart.set_mtime(self._frozen)
         self._become("running")
 
-    def _pause(self) -> None:
+    def _pause(self, at: int | None = None) -> None:
         if self.state == "running":
             self._frozen = self.hardware.hart.mtime
-            self._become("paused")
+            self._become("paused", at)
 
     def _reset(self) -> None:
         self._power_on()
@@ -220,12 +226,12 @@ class Loop:
         else:
             self._power_off(change.code)
 
-    def _become(self, state: State) -> None:
+    def _become(self, state: State, at: int | None = None) -> None:
         now = time.monotonic()
         if self.state == "running":
             self._ran += now - self._since
         self._since = now
-        self.state = state
+        self.state, self.stopped_at = state, at
         self._bell.ring()
 
     def _serve(self) -> None:
@@ -280,6 +286,10 @@ class Loop:
                 self._doze()
             elif kind is BUDGET:
                 hardware.poll()
+            elif kind is BREAKPOINT:
+                hardware.poll()  # lets out what the guest said before
+                self._pause(at=hart.pc)
+                return
 
     def _doze(self) -> None:
         """The guest waits for an interrupt: so does this thread."""

@@ -16,6 +16,7 @@ from vnb.bus import Bus
 from vnb.clock import ClockName
 from vnb.config import Console, Engine, Part, Transport, check, in_words
 from vnb.console import ConsoleSession
+from vnb.cpu.breakpoints import Breakpoints
 from vnb.cpu.hart import Hart, TranslatorName
 from vnb.errors import UsageError
 from vnb.hardware import Backends, Hardware
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PANIC = b"Kernel panic - not syncing"
-BLOCKING = ("start", "pause", "resume", "reset", "stop", "close", "wait", "shell", "memory_hash")
+BLOCKING = (
+    "start", "pause", "resume", "reset", "stop", "close", "wait", "reached", "shell", "memory_hash",
+)  # fmt: skip
 
 
 class Machine:
@@ -78,9 +81,14 @@ class Machine:
         def build() -> Hardware:
             agent.restart()
             backends.mark()
-            return Hardware(config, backends, loop.post)
+            hardware = Hardware(config, backends, loop.post)
+            hardware.hart.breakpoints.replace(breakpoints)
+            return hardware
 
         loop = Loop(build, backends.close, bell)
+        self.breakpoints = breakpoints = Breakpoints(loop.break_at)
+        """Virtual addresses, `machine.breakpoints.add(0x8020_0000)`: the machine pauses in front of
+        the instruction there, whichever process comes to it, and `resume()` goes on past it."""
         for terminal in (backends.terminal, backends.agent):
             terminal.on_change = loop.poll
         backends.agent.on_output = bell.ring
@@ -155,6 +163,21 @@ class Machine:
         if off is None:
             raise TimeoutError(f"the machine is still {self.state} after {timeout} s")
         return self.exit_code
+
+    def reached(self, timeout: float | None = None) -> int:
+        """Wait until the machine pauses at one of its breakpoints: the address.
+
+        TimeoutError after `timeout` seconds; EOFError if the machine is off; HostError if it
+        failed.
+        """
+        loop = self._loop
+        self._bell.wait(lambda: loop.ended() if loop.stopped_at is None else "there", timeout)
+        loop.check()
+        if (address := loop.stopped_at) is not None:
+            return address
+        if ended := loop.ended():
+            raise EOFError(f"{ended}, and reached no breakpoint")
+        raise TimeoutError(f"no breakpoint was reached within {timeout} s")
 
     def __enter__(self) -> Self:
         return self.start()
@@ -309,10 +332,16 @@ class Machine:
         return Panel(
             title=f"vnb · {config.image.name}",
             state=self.state,
-            note=repr(loop.failure) if loop.failure else exit_in_words(self.exit_code),
+            note=repr(loop.failure) if loop.failure else self._why(),
             rows=tuple(rows),
             console=self.console.tail(),
         )
+
+    def _why(self) -> str:
+        """Why it does nothing more, if that was the guest's doing, or a breakpoint's."""
+        if (address := self._loop.stopped_at) is not None:
+            return f"at breakpoint {address:#x}"
+        return "" if self.exit_code is None else f"exit code {self.exit_code}"
 
 
 _starts: "weakref.WeakKeyDictionary[Machine, int]" = weakref.WeakKeyDictionary()
@@ -329,11 +358,6 @@ def in_notebook() -> bool:
     """Whether a kernel runs this cell, so that there is a page to show widgets on."""
     shell = sys.modules.get("IPython")
     return shell is not None and hasattr(shell.get_ipython(), "kernel")
-
-
-def exit_in_words(code: int | None) -> str:
-    """How a guest that powered itself off did so."""
-    return "" if code is None else f"exit code {code}"
 
 
 def trouble(loop: Loop, backends: Backends) -> str | None:

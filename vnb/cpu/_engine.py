@@ -13,7 +13,7 @@ SUPERPAGE_BITS = 0xc
 SUPERPAGES = 0x3000
 SLOTS = 0x800
 SLOT_PAGE_BYTES = 0x4040
-PMPADDR0 = 0x5a8
+PMPADDR0 = 0x5c0
 NOWHERE = 0x8000000000000000
 INSTRUCTIONS_PER_TICK = 0x20
 EXIT_BUDGET = 0x1
@@ -22,7 +22,8 @@ EXIT_LOAD = 0x3
 EXIT_STORE = 0x4
 EXIT_SBI = 0x5
 EXIT_WFI = 0x6
-EXIT_TRANSLATE = 0x7
+EXIT_BREAKPOINT = 0x7
+EXIT_TRANSLATE = 0x8
 REGION_LIMIT = 0x400
 REGION_RECORD = 0x80
 REGION_COUNT = 0x78
@@ -40,233 +41,234 @@ UNDECODED = 0
 INVALID = 1
 PAGE_END = 2
 ACROSS = 3
-REGION = 4
-LUI = 5
-AUIPC = 6
-JAL = 7
-JALR = 8
-BEQ = 9
-BNE = 10
-BLT = 11
-BGE = 12
-BLTU = 13
-BGEU = 14
-LB = 15
-LH = 16
-LW = 17
-LD = 18
-LBU = 19
-LHU = 20
-LWU = 21
-SB = 22
-SH = 23
-SW = 24
-SD = 25
-ADDI = 26
-SLTI = 27
-SLTIU = 28
-XORI = 29
-ORI = 30
-ANDI = 31
-SLLI = 32
-SRLI = 33
-SRAI = 34
-ADDIW = 35
-SLLIW = 36
-SRLIW = 37
-SRAIW = 38
-ADD = 39
-SUB = 40
-SLL = 41
-SLT = 42
-SLTU = 43
-XOR = 44
-SRL = 45
-SRA = 46
-OR = 47
-AND = 48
-ADDW = 49
-SUBW = 50
-SLLW = 51
-SRLW = 52
-SRAW = 53
-FENCE = 54
-MUL = 55
-MULH = 56
-MULHSU = 57
-MULHU = 58
-DIV = 59
-DIVU = 60
-REM = 61
-REMU = 62
-MULW = 63
-DIVW = 64
-DIVUW = 65
-REMW = 66
-REMUW = 67
-ADD_UW = 68
-SH1ADD = 69
-SH2ADD = 70
-SH3ADD = 71
-SH1ADD_UW = 72
-SH2ADD_UW = 73
-SH3ADD_UW = 74
-SLLI_UW = 75
-ANDN = 76
-ORN = 77
-XNOR = 78
-CLZ = 79
-CTZ = 80
-CPOP = 81
-CLZW = 82
-CTZW = 83
-CPOPW = 84
-MAX = 85
-MAXU = 86
-MIN = 87
-MINU = 88
-SEXT_B = 89
-SEXT_H = 90
-ZEXT_H = 91
-ROL = 92
-ROR = 93
-RORI = 94
-ROLW = 95
-RORW = 96
-RORIW = 97
-ORC_B = 98
-REV8 = 99
-BCLR = 100
-BCLRI = 101
-BEXT = 102
-BEXTI = 103
-BINV = 104
-BINVI = 105
-BSET = 106
-BSETI = 107
-CZERO_EQZ = 108
-CZERO_NEZ = 109
-FLW = 110
-FSW = 111
-FLD = 112
-FSD = 113
-C_LUI = 114
-C_JAL = 115
-C_JALR = 116
-C_BEQ = 117
-C_BNE = 118
-C_LW = 119
-C_LD = 120
-C_SW = 121
-C_SD = 122
-C_ADDI = 123
-C_ANDI = 124
-C_SLLI = 125
-C_SRLI = 126
-C_SRAI = 127
-C_ADDIW = 128
-C_ADD = 129
-C_SUB = 130
-C_XOR = 131
-C_OR = 132
-C_AND = 133
-C_ADDW = 134
-C_SUBW = 135
-C_FLD = 136
-C_FSD = 137
-LR_W = 138
-SC_W = 139
-AMOSWAP_W = 140
-AMOADD_W = 141
-AMOXOR_W = 142
-AMOAND_W = 143
-AMOOR_W = 144
-AMOMIN_W = 145
-AMOMAX_W = 146
-AMOMINU_W = 147
-AMOMAXU_W = 148
-LR_D = 149
-SC_D = 150
-AMOSWAP_D = 151
-AMOADD_D = 152
-AMOXOR_D = 153
-AMOAND_D = 154
-AMOOR_D = 155
-AMOMIN_D = 156
-AMOMAX_D = 157
-AMOMINU_D = 158
-AMOMAXU_D = 159
-CSRRW = 160
-CSRRS = 161
-CSRRC = 162
-CSRRWI = 163
-CSRRSI = 164
-CSRRCI = 165
-ECALL = 166
-EBREAK = 167
-SRET = 168
-MRET = 169
-WFI = 170
-SFENCE_VMA = 171
-FENCE_I = 172
-FMADD_S = 173
-FMADD_D = 174
-FMSUB_S = 175
-FMSUB_D = 176
-FNMSUB_S = 177
-FNMSUB_D = 178
-FNMADD_S = 179
-FNMADD_D = 180
-FADD_S = 181
-FADD_D = 182
-FSUB_S = 183
-FSUB_D = 184
-FMUL_S = 185
-FMUL_D = 186
-FDIV_S = 187
-FDIV_D = 188
-FSQRT_S = 189
-FSQRT_D = 190
-FSGNJ_S = 191
-FSGNJ_D = 192
-FSGNJN_S = 193
-FSGNJN_D = 194
-FSGNJX_S = 195
-FSGNJX_D = 196
-FMIN_S = 197
-FMIN_D = 198
-FMAX_S = 199
-FMAX_D = 200
-FEQ_S = 201
-FEQ_D = 202
-FLT_S = 203
-FLT_D = 204
-FLE_S = 205
-FLE_D = 206
-FCLASS_S = 207
-FCLASS_D = 208
-FCVT_W_S = 209
-FCVT_W_D = 210
-FCVT_WU_S = 211
-FCVT_WU_D = 212
-FCVT_L_S = 213
-FCVT_L_D = 214
-FCVT_LU_S = 215
-FCVT_LU_D = 216
-FCVT_S_W = 217
-FCVT_D_W = 218
-FCVT_S_WU = 219
-FCVT_D_WU = 220
-FCVT_S_L = 221
-FCVT_D_L = 222
-FCVT_S_LU = 223
-FCVT_D_LU = 224
-FMV_X_W = 225
-FMV_X_D = 226
-FMV_W_X = 227
-FMV_D_X = 228
-FCVT_S_D = 229
-FCVT_D_S = 230
+BREAK = 4
+REGION = 5
+LUI = 6
+AUIPC = 7
+JAL = 8
+JALR = 9
+BEQ = 10
+BNE = 11
+BLT = 12
+BGE = 13
+BLTU = 14
+BGEU = 15
+LB = 16
+LH = 17
+LW = 18
+LD = 19
+LBU = 20
+LHU = 21
+LWU = 22
+SB = 23
+SH = 24
+SW = 25
+SD = 26
+ADDI = 27
+SLTI = 28
+SLTIU = 29
+XORI = 30
+ORI = 31
+ANDI = 32
+SLLI = 33
+SRLI = 34
+SRAI = 35
+ADDIW = 36
+SLLIW = 37
+SRLIW = 38
+SRAIW = 39
+ADD = 40
+SUB = 41
+SLL = 42
+SLT = 43
+SLTU = 44
+XOR = 45
+SRL = 46
+SRA = 47
+OR = 48
+AND = 49
+ADDW = 50
+SUBW = 51
+SLLW = 52
+SRLW = 53
+SRAW = 54
+FENCE = 55
+MUL = 56
+MULH = 57
+MULHSU = 58
+MULHU = 59
+DIV = 60
+DIVU = 61
+REM = 62
+REMU = 63
+MULW = 64
+DIVW = 65
+DIVUW = 66
+REMW = 67
+REMUW = 68
+ADD_UW = 69
+SH1ADD = 70
+SH2ADD = 71
+SH3ADD = 72
+SH1ADD_UW = 73
+SH2ADD_UW = 74
+SH3ADD_UW = 75
+SLLI_UW = 76
+ANDN = 77
+ORN = 78
+XNOR = 79
+CLZ = 80
+CTZ = 81
+CPOP = 82
+CLZW = 83
+CTZW = 84
+CPOPW = 85
+MAX = 86
+MAXU = 87
+MIN = 88
+MINU = 89
+SEXT_B = 90
+SEXT_H = 91
+ZEXT_H = 92
+ROL = 93
+ROR = 94
+RORI = 95
+ROLW = 96
+RORW = 97
+RORIW = 98
+ORC_B = 99
+REV8 = 100
+BCLR = 101
+BCLRI = 102
+BEXT = 103
+BEXTI = 104
+BINV = 105
+BINVI = 106
+BSET = 107
+BSETI = 108
+CZERO_EQZ = 109
+CZERO_NEZ = 110
+FLW = 111
+FSW = 112
+FLD = 113
+FSD = 114
+C_LUI = 115
+C_JAL = 116
+C_JALR = 117
+C_BEQ = 118
+C_BNE = 119
+C_LW = 120
+C_LD = 121
+C_SW = 122
+C_SD = 123
+C_ADDI = 124
+C_ANDI = 125
+C_SLLI = 126
+C_SRLI = 127
+C_SRAI = 128
+C_ADDIW = 129
+C_ADD = 130
+C_SUB = 131
+C_XOR = 132
+C_OR = 133
+C_AND = 134
+C_ADDW = 135
+C_SUBW = 136
+C_FLD = 137
+C_FSD = 138
+LR_W = 139
+SC_W = 140
+AMOSWAP_W = 141
+AMOADD_W = 142
+AMOXOR_W = 143
+AMOAND_W = 144
+AMOOR_W = 145
+AMOMIN_W = 146
+AMOMAX_W = 147
+AMOMINU_W = 148
+AMOMAXU_W = 149
+LR_D = 150
+SC_D = 151
+AMOSWAP_D = 152
+AMOADD_D = 153
+AMOXOR_D = 154
+AMOAND_D = 155
+AMOOR_D = 156
+AMOMIN_D = 157
+AMOMAX_D = 158
+AMOMINU_D = 159
+AMOMAXU_D = 160
+CSRRW = 161
+CSRRS = 162
+CSRRC = 163
+CSRRWI = 164
+CSRRSI = 165
+CSRRCI = 166
+ECALL = 167
+EBREAK = 168
+SRET = 169
+MRET = 170
+WFI = 171
+SFENCE_VMA = 172
+FENCE_I = 173
+FMADD_S = 174
+FMADD_D = 175
+FMSUB_S = 176
+FMSUB_D = 177
+FNMSUB_S = 178
+FNMSUB_D = 179
+FNMADD_S = 180
+FNMADD_D = 181
+FADD_S = 182
+FADD_D = 183
+FSUB_S = 184
+FSUB_D = 185
+FMUL_S = 186
+FMUL_D = 187
+FDIV_S = 188
+FDIV_D = 189
+FSQRT_S = 190
+FSQRT_D = 191
+FSGNJ_S = 192
+FSGNJ_D = 193
+FSGNJN_S = 194
+FSGNJN_D = 195
+FSGNJX_S = 196
+FSGNJX_D = 197
+FMIN_S = 198
+FMIN_D = 199
+FMAX_S = 200
+FMAX_D = 201
+FEQ_S = 202
+FEQ_D = 203
+FLT_S = 204
+FLT_D = 205
+FLE_S = 206
+FLE_D = 207
+FCLASS_S = 208
+FCLASS_D = 209
+FCVT_W_S = 210
+FCVT_W_D = 211
+FCVT_WU_S = 212
+FCVT_WU_D = 213
+FCVT_L_S = 214
+FCVT_L_D = 215
+FCVT_LU_S = 216
+FCVT_LU_D = 217
+FCVT_S_W = 218
+FCVT_D_W = 219
+FCVT_S_WU = 220
+FCVT_D_WU = 221
+FCVT_S_L = 222
+FCVT_D_L = 223
+FCVT_S_LU = 224
+FCVT_D_LU = 225
+FMV_X_W = 226
+FMV_X_D = 227
+FMV_W_X = 228
+FMV_D_X = 229
+FCVT_S_D = 230
+FCVT_D_S = 231
 
 
 # from source/trap.py ------------------------------------------------------------------------
@@ -1063,18 +1065,28 @@ def fetch(S, pc):
 def decode(S, place):
     """Fill the slot at `place`."""
     S.n_decoded += 1
-    number = quo(place - S.decoded, SLOT_PAGE_BYTES)
-    page = S.decoded + number * SLOT_PAGE_BYTES
-    index = place - page >> 3
-    host = ld64(page + SOURCE) + index * 2
+    w = instruction_slot(S, place)
+    if S.breakpoint_count != 0 and breaks(S, place_offset(S, place), OFFSET) != 0:
+        w = BREAK
+    st64(place, w)
+    return 0
+
+
+def place_offset(S, place):
+    """The offset in its page of the instruction whose slot is at `place`."""
+    return rem(place - S.decoded, SLOT_PAGE_BYTES) >> 2
+
+
+def instruction_slot(S, place):
+    """The slot that memory has for `place`."""
+    offset = place_offset(S, place)
+    host = ld64(place - (offset << 2) + SOURCE) + offset
     word = ld16(host)
     if (word & 3) != 3:
-        st64(place, decode_compressed(word))
-    elif index == SLOTS - 1:
-        st64(place, ACROSS | LENGTH_4)
-    else:
-        st64(place, decode_word(ld32(host)))
-    return 0
+        return decode_compressed(word)
+    if offset == SLOTS * 2 - 2:
+        return ACROSS | LENGTH_4
+    return decode_word(ld32(host))
 
 
 def fetch_across(S, pc):
@@ -1131,6 +1143,37 @@ def rounding(w):
     if mode == NEAREST_EVEN or mode == DYNAMIC:
         return mode << 8
     return mode << 8 | NOT_FAST
+
+
+# from source/breakpoint.py ------------------------------------------------------------------
+
+def breaks(S, pc, mask):
+    """1 when pc is a breakpoint, as far as the bits of `mask` tell."""
+    place = S.breakpoints
+    end = place + (S.breakpoint_count << 3)
+    while place < end:
+        if ((ld64(place) ^ pc) & mask) == 0:
+            return 1
+        place += 8
+    return 0
+
+
+def break_here(S, place):
+    """BREAK: 0 to leave in front of the instruction, else what turns pc into its slot.
+
+    That is on the scratch page. The first time after the hart left for it, it goes on.
+    """
+    pc = S.pc
+    if breaks(S, pc, ~0) != 0 and S.stopped_at != pc | 1:
+        S.stopped_at = pc | 1
+        S.exit = EXIT_BREAKPOINT
+        look(S)
+        return 0
+    S.stopped_at = select(eq(S.stopped_at, pc | 1), 0, S.stopped_at)
+    st64(S.decoded, instruction_slot(S, place))
+    st64(S.decoded + 8, PAGE_END)
+    st64(S.decoded + 16, PAGE_END)
+    return S.decoded - (pc << 2)
 
 
 # from source/system.py ----------------------------------------------------------------------
@@ -3320,6 +3363,16 @@ def run(S):
                 S.pc = pc
                 S.left = left
                 base = fetch_across(S, pc)
+                if base == 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                page = pc ^ NOWHERE
+                continue
+            elif operation == BREAK:
+                S.pc = pc
+                S.left = left
+                base = break_here(S, base + (pc << 2))
                 if base == 0:
                     pc = S.pc
                     left = S.left

@@ -12,11 +12,11 @@ from vnb.cpu.isa import COMPRESSED_ROWS, FLOAT_ROWS, ROWS, CompressedRow, Row
 ROOM = Path(__file__).parent
 ENGINE = ROOM / "_engine.py"
 SOURCES = (
-    "trap", "pmp", "mmu", "fetch", "system", "integer", "float", "float_convert", "float_host",
-    "region",
+    "trap", "pmp", "mmu", "fetch", "breakpoint", "system", "integer", "float", "float_convert",
+    "float_host", "region",
 )  # fmt: skip
 
-SPECIAL = ("UNDECODED", "INVALID", "PAGE_END", "ACROSS", "REGION")
+SPECIAL = ("UNDECODED", "INVALID", "PAGE_END", "ACROSS", "BREAK", "REGION")
 """Operations of slots that hold no instruction; REGION holds the place of a region's record."""
 
 EXTENSIONS = ("ZERO_EXTEND", "SIGN_EXTEND", "BOX_SINGLE", "NOT_A_LOAD")
@@ -161,6 +161,10 @@ def _chain() -> str:
         "ACROSS": (
             f"{SAVE}base = fetch_across(S, pc)\nif base == 0:\n{indent(RESUME, '    ')}    break\n"
             "page = pc ^ NOWHERE\ncontinue\n"
+        ),
+        "BREAK": (
+            f"{SAVE}base = break_here(S, base + (pc << 2))\nif base == 0:\n"
+            f"{indent(RESUME, '    ')}    break\npage = pc ^ NOWHERE\ncontinue\n"
         ),
         "REGION": (
             "record = S.regions + (w >> 8)\nS.pc = pc\nafter = enter(record, S, left)\n"

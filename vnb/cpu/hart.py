@@ -1,12 +1,14 @@
 """One RISC-V hart: its state, the engine that runs it, and what the machine does at its exits."""
 
 import time
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from functools import cache
 from typing import TYPE_CHECKING, Literal, get_args
 
 from vnb.clock import INSTRUCTIONS_PER_TICK, NANOSECONDS_PER_TICK, ClockName
+from vnb.cpu.breakpoints import Breakpoints
 from vnb.cpu.csr import NUMBERS
 from vnb.cpu.isa import ISA_STRING
 from vnb.cpu.state import (
@@ -61,6 +63,8 @@ class ExitKind(IntEnum):
     """A supervisor called the firmware; pc is already behind the ecall."""
     WFI = 6
     """Nothing to do until `next_timer` or an interrupt."""
+    BREAKPOINT = 7
+    """pc is at one of `breakpoints`; the next `run` goes on past it."""
 
 
 _KINDS = tuple(ExitKind)
@@ -144,6 +148,8 @@ class Hart:
         state.clock_id = time.CLOCK_MONOTONIC
         state.hostfma = int(self._host_fma())
         memory.on_code_write = self._forget_code
+        self.breakpoints = Breakpoints(self._break_at)
+        """Addresses in front of which `run` leaves with BREAKPOINT, whatever process is there."""
         self.translator: Translator | None = None
         self.reset(memory.base)
         self.translator = self._translator(jit)
@@ -176,7 +182,7 @@ class Hart:
         """
         state = self.state
         for name, offset in OFFSETS.items():
-            if offset >= OFFSETS["mstatus"] or name in ("exit", "fault", "skipped"):
+            if offset >= OFFSETS["mstatus"] or name in ("exit", "fault", "skipped", "stopped_at"):
                 state.words[offset >> 3] = 0
         self.x[:] = memoryview(bytes(256)).cast("Q")
         self.f[:] = memoryview(bytes(256)).cast("Q")
@@ -243,6 +249,18 @@ class Hart:
         tlbs = self.state.tlb_words
         tlbs[:] = _EMPTY_TLBS
         self.state.fill_count = 0
+
+    def _break_at(self, addresses: Sequence[int]) -> None:
+        """Have the engine stop at these: all slots are decoded anew, and so are regions."""
+        state = self.state
+        first = (state.breakpoints - state.address) >> 3
+        state.block[first : first + len(addresses)] = memoryview(array("Q", addresses))
+        state.breakpoint_count = len(addresses)
+        if state.stopped_at - 1 not in addresses:
+            state.stopped_at = 0
+        self._forget_code(0, len(self.memory.code_pages) - 1)
+        if self.translator is not None:
+            self.translator.restart()
 
     def _forget_code(self, first: int, last: int) -> None:
         """RAM pages `first` to `last` change behind the hart's back."""
@@ -322,6 +340,7 @@ class Hart:
     @pc.setter
     def pc(self, value: int) -> None:
         self.state.pc = value
+        self.state.stopped_at = 0
 
     @property
     def mode(self) -> int:

@@ -17,9 +17,9 @@ HANDLER = ir.FunctionType(ir.LiteralStructType([I64] * len(RETURNED)), [I64] * l
 
 NOINLINE = frozenset(
     {
-        "atomic", "csr_instruction", "decode", "encode_float", "event", "fetch", "fetch_across",
-        "float_slow", "float_touch", "fused", "illegal", "load_slow", "region_miss", "sample",
-        "single_step", "store_slow", "system", "translate", "trap",
+        "atomic", "break_here", "csr_instruction", "decode", "encode_float", "event", "fetch",
+        "fetch_across", "float_slow", "float_touch", "fused", "illegal", "load_slow", "region_miss",
+        "sample", "single_step", "store_slow", "system", "translate", "trap",
     }
 )  # fmt: skip
 """Slow functions that would only bloat their callers."""

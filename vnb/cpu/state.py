@@ -28,6 +28,9 @@ access_virtual  LOAD, STORE: virtual address of it
 access_value    STORE: the value
 access_extension what becomes of a loaded value, or NOT_A_LOAD
 access_slot     LOAD, STORE: the decoded instruction that waits
+breakpoints     host address of the list of breakpoints
+breakpoint_count how many there are
+stopped_at      1 + the breakpoint that run() left for and that the hart has not passed since; or 0
 fault           cause + 1 of an access fault that the bus found, taken at the next entry
 virtual         1: mtime counts instructions; 0: it follows the host's clock
 skipped         virtual clock: instructions' worth of time that WFI jumped over
@@ -170,6 +173,8 @@ REGION_PAGES = REGION_RECORD // 8 - 3
 REGION_LIMIT = 1024
 """Instructions on the longest way through a region without a look at the budget."""
 SAMPLES = 256
+BREAKPOINTS = 64
+"""Breakpoints that a hart may have."""
 
 ZERO_EXTEND, SIGN_EXTEND, BOX_SINGLE, NOT_A_LOAD = range(4)
 """What becomes of the value that a LOAD waits for."""
@@ -187,6 +192,7 @@ class State:
             "fill_log": FILL_LOG * 8,
             "clock_buffer": 16,
             "superpages": SUPERPAGES,
+            "breakpoints": BREAKPOINTS * 8,
             "samples": SAMPLES * 16,
             "regions": REGIONS * REGION_RECORD,
             "code_writes": (ram_pages + 7) & ~7,

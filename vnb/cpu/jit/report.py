@@ -113,7 +113,9 @@ class Report:
 
     def __repr__(self) -> str:
         facts = [f"{name:<10}  {value}" for name, value in self._facts()]
-        hottest = [f"{self._part(retired):>10}  {region}" for region, retired in self._order(5)]
+        hottest = [
+            f"{self._part(retired):>10}  {region}" for region, retired in self._order(HOTTEST)
+        ]
         return "\n".join(facts + hottest)
 
     def _part(self, retired: int) -> str:

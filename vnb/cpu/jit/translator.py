@@ -241,7 +241,8 @@ class Translator:
             if number is None or not decoded.is_current(number):
                 self.refused += 1
                 return
-        allowed = {0} if region.recalled else set()
+        # where there are breakpoints, only a slot that is decoded tells that it holds none
+        allowed = {0} if region.recalled and not self.state.breakpoint_count else set()
         if any(layout.slot(i.at) not in {i.slot} | allowed for i in region.graph.instructions()):
             self.refused += 1
             return

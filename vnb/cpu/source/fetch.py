@@ -120,18 +120,28 @@ def fetch(S, pc):
 def decode(S, place):
     """Fill the slot at `place`."""
     S.n_decoded += 1
-    number = quo(place - S.decoded, SLOT_PAGE_BYTES)
-    page = S.decoded + number * SLOT_PAGE_BYTES
-    index = place - page >> 3
-    host = ld64(page + SOURCE) + index * 2
+    w = instruction_slot(S, place)
+    if S.breakpoint_count != 0 and breaks(S, place_offset(S, place), OFFSET) != 0:
+        w = BREAK
+    st64(place, w)
+    return 0
+
+
+def place_offset(S, place):
+    """The offset in its page of the instruction whose slot is at `place`."""
+    return rem(place - S.decoded, SLOT_PAGE_BYTES) >> 2
+
+
+def instruction_slot(S, place):
+    """The slot that memory has for `place`."""
+    offset = place_offset(S, place)
+    host = ld64(place - (offset << 2) + SOURCE) + offset
     word = ld16(host)
     if (word & 3) != 3:
-        st64(place, decode_compressed(word))
-    elif index == SLOTS - 1:
-        st64(place, ACROSS | LENGTH_4)
-    else:
-        st64(place, decode_word(ld32(host)))
-    return 0
+        return decode_compressed(word)
+    if offset == SLOTS * 2 - 2:
+        return ACROSS | LENGTH_4
+    return decode_word(ld32(host))
 
 
 def fetch_across(S, pc):
