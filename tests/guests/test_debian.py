@@ -14,6 +14,7 @@ import pytest
 
 from tests.guests.conftest import DISK
 from vnb import CommandFailed, GuestError, Machine, images
+from vnb.cpu.hart import ExitKind
 
 pytestmark = [pytest.mark.debian, pytest.mark.xdist_group("debian"), pytest.mark.timeout(300)]
 
@@ -168,6 +169,51 @@ def test_a_boot_under_the_translator_is_the_interpreter_s(
             print(machine.jit)
             runs.append((machine.console.read(), machine.instructions, machine.memory_hash()))
     assert runs[0] == runs[1] == runs[2]
+
+
+def test_a_boot_of_which_both_ends_are_translated_eagerly_is_the_interpreter_s(
+    debian: images.Image,
+) -> None:
+    """The first instructions set paging up, the last run a process and its end."""
+    append = "rdinit=/usr/bin/busybox -- poweroff -f"
+
+    def booted(jit: Literal["eager", "off"]) -> Machine:
+        return Machine(debian, memory="192M", append=append, clock="virtual", jit=jit)
+
+    def ended(machine: Machine) -> tuple[str, int, str]:
+        assert machine.wait(timeout=120) == 0
+        return machine.console.read(), machine.instructions, machine.memory_hash()
+
+    with booted("off") as machine:
+        expected = ended(machine)
+    with booted("eager") as machine:
+        machine.pause()
+        machine.reset()
+        hart, run = machine.hart, machine.hart.run
+        translator = hart.translator
+        assert translator is not None
+
+        def run_to(count: int) -> None:
+            def until(budget: int) -> ExitKind:
+                left = count - hart.instret
+                return run(min(budget, left)) if left else ExitKind.BREAKPOINT
+
+            hart.run = until  # type: ignore[method-assign]
+            machine.resume()
+            machine.reached(timeout=120)
+
+        run_to(400_000)
+        early = translator.report()
+        translator.restart()
+        hart.state.sample_limit = 0  # between the two the interpreter is alone
+        run_to(expected[1] - 300_000)
+        hart.state.sample_limit = 1
+        hart.run = run  # type: ignore[method-assign]
+        machine.resume()
+        assert ended(machine) == expected
+        late = translator.report()
+        print(early, late, sep="\n")
+        assert len(early.regions) > 20 and len(late.regions) > 20
 
 
 @pytest.mark.parametrize("firmware", ["fw_jump.elf", "fw_dynamic.bin"])
