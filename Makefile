@@ -2,7 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test bench lint guest clean
+.PHONY: help demo lab test bench docs lint guest clean
+.DELETE_ON_ERROR:
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -11,6 +12,8 @@ NPM  := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --prefix widgets --silent
 # The first interpreter found that is new enough; `make PYTHON=/path/to/python3` chooses another.
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11 python, \
             $(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+
+LESSONS := $(wildcard notebooks/*.ipynb)
 
 # Jupyter asks root, as whom people work in containers, to say that it is meant.
 ROOT_TOO = $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -44,6 +47,14 @@ bench: $(VENV)/.dev ## the tables of benchmarks/README.md, measured here
 	$(BIN)/python benchmarks/share.py
 	$(BIN)/python benchmarks/stats.py
 
+docs: $(VENV)/.docs $(LESSONS:%=build/%) ## these documents as a site in build/docs, with the notebooks executed
+	$(BIN)/sphinx-build --fail-on-warning --quiet --jobs auto -c docs -d build/doctrees \
+	  -D executed_notebooks=build/notebooks . build/docs
+	@echo "Written: build/docs/index.html"
+
+build/notebooks/%.ipynb: notebooks/%.ipynb | $(VENV)/.docs
+	$(BIN)/python notebooks/run.py $< --output build/notebooks
+
 guest: $(VENV)/.dev ## rebuild the embedded guest, vnb/guest/labos.elf
 	$(BIN)/python -m vnb.guest.build
 
@@ -63,7 +74,7 @@ $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.lab $(VENV)/.dev: $(VENV)/.%: pyproject.toml $(wildcard widgets/src/* widgets/*.*) | $(VENV)/.python
+$(VENV)/.lab $(VENV)/.docs $(VENV)/.dev: $(VENV)/.%: pyproject.toml $(wildcard widgets/src/* widgets/*.*) | $(VENV)/.python
 	@echo "Installing vnb and what its [$*] extra needs into $(VENV) (once; some minutes)"
 	@$(BIN)/python -m pip install --quiet --editable '.[$*]' || { \
 	  echo "pip could not install vnb's dependencies (its own message is above)." \
