@@ -14,6 +14,9 @@ PROGRAMS = 200_000
 REQUESTS = 500_000
 """Chains that are in order and ask for anything."""
 
+GPU_COMMANDS = 20_000
+"""One after another, to one device."""
+
 
 def share(total: int, parts: int) -> int:
     """Of so many cases, those of one of `parts` tests."""

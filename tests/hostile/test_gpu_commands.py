@@ -1,10 +1,10 @@
 """Random GPU commands: each is answered, and the host keeps no more than it said it would."""
 
-import os
 import random
 
 import numpy as np
 
+from tests.hostile.cases import GPU_COMMANDS, SEED, share
 from tests.virtio.driver import READY, Driver
 from tests.virtio.painter import Painter
 from vnb.host.screen import Screen
@@ -13,8 +13,7 @@ from vnb.virtio import gpu
 from vnb.virtio.device import NEEDS_RESET
 from vnb.virtio.gpu import Gpu
 
-CASES = int(os.environ.get("VNB_CASES", "20000"))
-SEED = int(os.environ.get("VNB_SEED", "1"))
+CASES = share(GPU_COMMANDS, 1)
 
 ANSWERS = {gpu.OK_NODATA, gpu.OK_DISPLAY_INFO, gpu.OK_EDID, gpu.UNSPEC, gpu.OUT_OF_MEMORY} | {
     gpu.INVALID_SCANOUT_ID,
@@ -48,8 +47,8 @@ def fields(dice: random.Random, kind: int) -> bytes:
     layout, good = COMMANDS[kind]
     signed = layout is gpu.POINTER
     numbers = NUMBERS if signed else NUMBERS + LARGE
-    share = dice.choice((0, 0.1, 0.2, 0.7))
-    return layout.pack(*(dice.choice(numbers) if dice.random() < share else one for one in good))
+    wrong = dice.choice((0, 0.1, 0.2, 0.7))
+    return layout.pack(*(dice.choice(numbers) if dice.random() < wrong else one for one in good))
 
 
 def entries(dice: random.Random, memory: Memory) -> bytes:
@@ -70,7 +69,7 @@ def test_random_commands_are_answered_and_the_host_stays_within_its_bounds() -> 
     driver = Driver(device, memory=Memory(1 << 22)).start()
     answered: dict[int, int] = {}
     for number in range(CASES):
-        where = f"seed {SEED}, case {number}"
+        where = f"VNB_SEED={SEED}, case {number}"
         kind = dice.choice(KINDS)
         body = fields(dice, kind)
         if kind == gpu.ATTACH_BACKING:
@@ -94,7 +93,7 @@ def test_random_commands_are_answered_and_the_host_stays_within_its_bounds() -> 
         kept = sum(picture.pixels.nbytes for picture in device._pictures.values())
         assert kept <= gpu.MOST_BYTES, where
         assert screen.frame.nbytes <= gpu.MOST_BYTES, where
-    assert answered.keys() == ANSWERS, "every answer was given"
+    assert answered.keys() == ANSWERS or CASES < GPU_COMMANDS, "of so many, each was given"
     assert answered[gpu.OK_NODATA] > CASES // 10, "and not only errors"
     painter = Painter(Driver(device).start()).begin()
     painter.paint(b"\x05" * (40 * 30 * 4))
