@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import click
 
+from vnb import images
 from vnb.kernel.cell import MAGIC
 from vnb.machine import Machine
 from vnb.magics import commands
@@ -109,8 +110,8 @@ def of_magic(bench: Bench, line: str, name: str) -> tuple[list[str], int]:
         key, equals, value = word.partition("=")
         if equals:
             kind = options[key].type if key in options else None
-            known = kind.choices if isinstance(kind, click.Choice) else commands.values(key)
-            return begun(map(str, known), value), len(value)
+            known = kind.choices if isinstance(kind, click.Choice) else ()
+            return begun(images.names() if key == "image" else map(str, known), value), len(value)
         return begun([*command.commands, *(f"{option}=" for option in options)], word), len(word)
     flags = [flag for option in options.values() for flag in option.opts if flag.startswith("-")]
     return begun(flags, word), len(word)

@@ -5,7 +5,7 @@ import weakref
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
-from vnb.agent import CommandFailed, Result
+from vnb.agent import Result
 from vnb.config import Console, in_words
 from vnb.errors import UsageError
 from vnb.machine import Machine, last_started
@@ -118,10 +118,7 @@ class Bench:
         """Run a cell in the machine's session, with its output on the page as it comes."""
         output = Output(self.page)
         try:
-            done = machine.shell(cell, timeout, on_output=output, session=True)
+            done = machine.shell(cell, timeout, check, on_output=output, session=True)
         finally:
             output.end()
-        result = Shown(cell, done.raw, done.status, done.seconds)
-        if check and result.status != 0:
-            raise CommandFailed(result)
-        return result
+        return Shown(cell, done.raw, done.status, done.seconds)

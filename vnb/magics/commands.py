@@ -95,11 +95,6 @@ def make(bench: Bench) -> Machine:
     return bench.machine()
 
 
-def values(option: str) -> tuple[str, ...]:
-    """What one could give as an option of %machine that takes more than a few words."""
-    return images.names() if option == "image" else ()
-
-
 def an_image(name: str, packages: str | None = None) -> images.Image:
     """The image of that name, with more packages if it is Debian; or of that file."""
     if packages is not None:

@@ -93,7 +93,4 @@ def _check(machine: Machine) -> None:
 
 def _guest(machine: Machine, command: str) -> bytes:
     """What a command of ours prints, in the directory that the cells are in."""
-    result = machine.shell(command, session=True)
-    if result.status != 0:
-        raise CommandFailed(result)
-    return result.raw
+    return machine.shell(command, check=True, session=True).raw

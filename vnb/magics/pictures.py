@@ -43,10 +43,8 @@ class Picture:
     size: dict[str, int]
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
-        text = self.kind == "image/svg+xml"
-        content = self.content.decode(errors="replace") if text else base64.b64encode(self.content)
-        drawn = content if isinstance(content, str) else content.decode()
-        bundle = {self.kind: drawn, "text/plain": repr(self)}
+        code = self.content if self.kind == "image/svg+xml" else base64.b64encode(self.content)
+        bundle = {self.kind: code.decode(errors="replace"), "text/plain": repr(self)}
         return bundle, {self.kind: self.size} if self.size else {}
 
     def __repr__(self) -> str:
