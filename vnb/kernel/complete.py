@@ -88,7 +88,7 @@ def said(machine: Machine, script: str, timeout: float) -> list[str]:
 
 def of_labos(machine: Machine, line: str, timeout: float) -> list[str]:
     """labos's commands are in its help: `disk verify SECTOR …` in that of `disk`."""
-    words = re.split(r"[;\s]+", re.split(r";", line)[-1].lstrip())
+    words = re.split(r"\s+", line.rpartition(";")[2].lstrip())
     if len(words) > 2:
         return []
     listed = machine.shell(f"help {words[0]}" if len(words) == 2 else "help", timeout).stdout
