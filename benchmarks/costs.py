@@ -1,6 +1,8 @@
 """What a machine's translator took: time, regions, files and memory of the host."""
 
 import re
+import shutil
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +47,12 @@ class Costs:
         )
 
 
+def without_regions(folder: Path) -> Path:
+    """Has in this folder compiled code, as $VNB_CACHE_DIR, but nothing that was translated."""
+    shutil.copytree(objects.folder(), folder / "compiled", ignore=shutil.ignore_patterns(*CACHED))
+    return folder
+
+
 def _children() -> list[str]:
     """The processes that this one started and that still run."""
     tasks = Path("/proc/self/task").glob("*/children")
@@ -54,6 +62,20 @@ def _children() -> list[str]:
 def _peak(status: Path) -> int:
     found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
     return int(found[1]) << 10 if found else 0
+
+
+def together(series: list[Costs]) -> Costs:
+    """Sums over several machines; of memory the most that one took, of shares the mean."""
+    return Costs(
+        memory=max(it.memory for it in series),
+        workshop=max(it.workshop for it in series),
+        regions=sum(it.regions for it in series),
+        recalled=sum(it.recalled for it in series),
+        seconds=sum(it.seconds for it in series),
+        code=sum(it.code for it in series),
+        cache=sum(it.cache for it in series),
+        share=statistics.mean(it.share for it in series),
+    )
 
 
 def costs_table(series: dict[str, Costs]) -> str:

@@ -1,28 +1,43 @@
 """How fast the processor is: our own kernels on vnb, others and the host, in one run.
 
-    python benchmarks/cpu.py [--rounds 3] [--kernel sieve --kernel fib …]
+    python benchmarks/cpu.py [--rounds 3] [--kernel sieve --kernel "sieve, paged" …]
+    python benchmarks/cpu.py --rounds 1 --kernel calls --target "vnb warm" --target QEMU   # quickly
 
 Each round runs every kernel on every target before the next round begins, so that a busy minute on
 the host touches all of them alike. All results must agree, or the run fails.
-"""
 
-from __future__ import annotations
+"vnb off" only interprets. "vnb cold" translates, with nothing on disk to begin with; "vnb warm" has
+there what a first run left. Each run on vnb has a process of its own.
+"""
 
 import statistics
 import sys
 from collections import defaultdict
+from pathlib import Path
 
 import click
-from tables import host, spread, table
-from targets import KERNELS, Run, Target, targets
+from costs import Costs, costs_table, together
+from figure import drawn
+from tables import compared, fill, host, spread, table
+from targets import KERNELS, PAGED, SYSTEM, Run, Target, targets
 from tqdm import tqdm
+
+ALL = (*KERNELS, *PAGED, *SYSTEM)
+GROUPS = {"bare": KERNELS, "paged": (*PAGED, *SYSTEM)}
+NAMES = tuple(target.name for target in targets())
 
 Measured = dict[tuple[str, str], list[Run]]  # (kernel, target) → one run a round
 
 
 def measure(kernels: list[str], present: list[Target], rounds: int) -> Measured:
     measured: Measured = defaultdict(list)
-    steps = [(kernel, target) for _ in range(rounds) for kernel in kernels for target in present]
+    steps = [
+        (kernel, target)
+        for _ in range(rounds)
+        for kernel in kernels
+        for target in present
+        if kernel not in target.lacks
+    ]
     for kernel, target in (progress := tqdm(steps, leave=False)):
         progress.set_description(f"{kernel} on {target.name}")
         measured[kernel, target.name].append(target.run(kernel))
@@ -35,7 +50,11 @@ def disagreements(kernels: list[str], present: list[Target], measured: Measured)
     for kernel in kernels:
         seen = [(target, run) for target in present for run in measured[kernel, target.name]]
         results = {run.result for _, run in seen}
-        counts = {run.instructions for target, run in seen if target.counts}
+        counts = {
+            run.instructions
+            for target, run in seen
+            if target.counts and kernel not in target.miscounts
+        }
         if len(results) > 1 or len(counts) > 1:
             told = "; ".join(
                 f"{t.name} {run.result:#x} after {run.instructions} instructions" for t, run in seen
@@ -45,51 +64,60 @@ def disagreements(kernels: list[str], present: list[Target], measured: Measured)
 
 
 def times(kernels: list[str], present: list[Target], measured: Measured) -> str:
-    """Milliseconds of each kernel on each target."""
+    """Milliseconds of each kernel on each target, and the rate of the first one."""
     rows = []
     for kernel in kernels:
-        runs = [measured[kernel, target.name] for target in present]
-        instructions = runs[0][0].instructions / 1e6
-        cells = [spread([1e3 * run.seconds for run in series]) for series in runs]
-        rows.append([kernel, f"{instructions:.0f}", *cells])
-    return table(["ms", "M instr.", *(target.name for target in present)], rows)
+        series = [measured[kernel, target.name] for target in present]
+        instructions = series[0][0].instructions / 1e6
+        rate = instructions / statistics.median(run.seconds for run in series[0])
+        cells = [spread([1e3 * run.seconds for run in runs]) for runs in series]
+        rows.append([kernel, f"{instructions:.0f}", f"{rate:.0f}", *cells])
+    return table(["ms", "M instr.", "MIPS", *(target.name for target in present)], rows)
 
 
-def rates(kernels: list[str], present: list[Target], measured: Measured) -> str:
-    """How fast the first target is, and how much longer the others take."""
-    ours, *others = present
-    rows, ratios = [], []
-    for kernel in kernels:
-        median, *medians = (
-            statistics.median(run.seconds for run in measured[kernel, target.name])
-            for target in present
-        )
-        rate = measured[kernel, ours.name][0].instructions / median / 1e6
-        ratios.append([other / median for other in medians])
-        rows.append([kernel, f"{rate:.0f}", *(f"{ratio:.2f}" for ratio in ratios[-1])])
-    means = [f"{statistics.geometric_mean(column):.2f}" for column in zip(*ratios, strict=True)]
-    rows.append(["geometric mean", "", *means])
-    return table(["", f"{ours.name}, MIPS", *(f"× {target.name}" for target in others)], rows)
+def costs(kernels: list[str], measured: Measured) -> str:
+    """What the translator took in the last cold run of each kernel, and in all of them."""
+    series: dict[str, dict[str, Costs]] = defaultdict(dict)
+    for target in ("vnb cold", "vnb warm"):
+        for kernel in kernels:
+            for run in measured[kernel, target][-1:]:
+                if run.costs:
+                    series[target][kernel] = run.costs
+    rows = dict(series["vnb cold"])
+    for target, runs in series.items():
+        if runs:
+            rows[f"all, {target.removeprefix('vnb ')}"] = together(list(runs.values()))
+    return costs_table(rows)
 
 
 @click.command()
 @click.option("--rounds", default=3, show_default=True, help="How often everything is measured.")
-@click.option("--kernel", "kernels", multiple=True, type=click.Choice(KERNELS), default=KERNELS)
-def main(rounds: int, kernels: tuple[str, ...]) -> None:
-    """Print a table of our kernels on vnb's engines, other emulators and the host."""
-    wanted, everyone = list(kernels), targets()
+@click.option("--kernel", "kernels", multiple=True, type=click.Choice(ALL), default=ALL)
+@click.option("--target", "wanted", multiple=True, type=click.Choice(NAMES), default=NAMES)
+@click.option("--figure", type=click.Path(path_type=Path), help="Where to draw it, as .svg or .png")
+@click.option("--write", is_flag=True, help="Put the tables into benchmarks/README.md.")
+def main(
+    rounds: int, kernels: tuple[str, ...], wanted: tuple[str, ...], figure: Path | None, write: bool
+) -> None:
+    """Print tables of our kernels on vnb's tiers, other emulators and the host."""
+    chosen = [kernel for kernel in ALL if kernel in kernels]
+    everyone = [target for target in targets() if target.name in wanted]
     present = [target for target in everyone if target.missing is None]
-    measured = measure(wanted, present, rounds)
-    print(f"\n{host()}; {rounds} rounds: median (best)\n")
-    print(times(wanted, present, measured))
-    print()
-    print(rates(wanted, present, measured))
-    print(f"\n× is the other's time divided by {present[0].name}'s: over 1, vnb is the faster.")
-    for target in everyone:
-        if target.missing:
-            print(f"Not measured: {target.name}, because {target.missing}.")
-    if wrong := disagreements(wanted, present, measured):
+    names = [target.name for target in present]
+    measured = measure(chosen, present, rounds)
+    seconds = {key: [run.seconds for run in runs] for key, runs in measured.items()}
+    groups = {name: [k for k in group if k in chosen] for name, group in GROUPS.items()}
+    absent = [f"Not measured: {t.name}, because {t.missing}." for t in everyone if t.missing]
+    parts = [f"{host()}; {rounds} rounds: median (best).", times(chosen, present, measured)]
+    parts += [compared(groups, names, seconds)] if len(names) > 1 else []
+    parts += [costs(chosen, measured), *absent]
+    print(text := "\n\n".join(parts))
+    if wrong := disagreements(chosen, present, measured):
         sys.exit("\n".join(wrong))
+    if figure:
+        drawn(figure, "The processor, beside QEMU", groups, seconds)
+    if write:
+        fill("cpu", text)
 
 
 if __name__ == "__main__":

@@ -33,9 +33,10 @@ from typing import Any
 
 import click
 from boot import qemu_at_its_prompt
-from costs import Costs, costs_table
-from tables import compared, host, spread, table
-from targets import KERNELS, SOURCES, linux_program
+from costs import Costs, costs_table, without_regions
+from figure import drawn
+from tables import compared, fill, host, spread, table
+from targets import KERNELS, SOURCES, SYSTEM, linux_program
 
 from vnb import images
 from vnb.images import cpio
@@ -86,9 +87,10 @@ WORKS = {
     "python": Work("python3 /bench/script.py >/tmp/out", "cat /tmp/out"),
 }
 """Work of Debian's programs. The shell is busybox's, whose gzip and sha256sum these are."""
-PROGRAMS = ("faults", "forks", "calls")
-"""Programs of ours that only Linux can run, besides our kernels."""
+PROGRAMS = ("faults", "forks", *SYSTEM)
+"""Programs of ours that keep Linux busy."""
 NAMES = (*WORKS, *PROGRAMS, *KERNELS)
+GROUPS = {"work": (*WORKS, *PROGRAMS), "kernels": KERNELS}
 
 TARGETS = ("vnb warm", "vnb cold", "vnb off", "QEMU")
 
@@ -180,7 +182,7 @@ def boot(target: str, image: images.Image, folder: Path) -> AbstractContextManag
         case "vnb off":
             return on_vnb(image, "off")
         case "vnb cold":
-            return on_vnb(image, "auto", Path(tempfile.mkdtemp(dir=folder)))
+            return on_vnb(image, "auto", without_regions(Path(tempfile.mkdtemp(dir=folder))))
         case _:
             return on_vnb(image, "auto", folder / "warm")
 
@@ -193,6 +195,7 @@ def measure(
     costs: dict[str, Costs] = {}
     if "vnb warm" in present:
         print("filling a cache", file=sys.stderr)
+        without_regions(folder / "warm")
         with boot("vnb warm", image, folder) as ask:
             for work in works:
                 ask(work)
@@ -224,7 +227,16 @@ def disagreements(works: list[str], present: list[str], measured: Measured) -> l
 @click.option("--turns", default=1, show_default=True, help="How often in each round.")
 @click.option("--work", "works", multiple=True, type=click.Choice(NAMES), default=NAMES)
 @click.option("--target", "wanted", multiple=True, type=click.Choice(TARGETS), default=TARGETS)
-def main(rounds: int, turns: int, works: tuple[str, ...], wanted: tuple[str, ...]) -> None:
+@click.option("--figure", type=click.Path(path_type=Path), help="Where to draw it, as .svg or .png")
+@click.option("--write", is_flag=True, help="Put the tables into benchmarks/README.md.")
+def main(
+    rounds: int,
+    turns: int,
+    works: tuple[str, ...],
+    wanted: tuple[str, ...],
+    figure: Path | None,
+    write: bool,
+) -> None:
     """Print how long the same work takes a Debian guest on vnb's tiers and on QEMU."""
     there = shutil.which("qemu-system-riscv64") is not None
     present = [name for name in TARGETS if name in wanted and (there or name != "QEMU")]
@@ -237,16 +249,20 @@ def main(rounds: int, turns: int, works: tuple[str, ...], wanted: tuple[str, ...
         image = replace(image, initrd=initrd)
         measured, costs = measure(present, image, chosen, rounds, turns, Path(folder))
     seconds = {key: [answer.seconds for answer in series] for key, series in measured.items()}
-    print(f"{host()}; {rounds} × {turns} rounds: median (best), in seconds\n")
+    groups = {name: [k for k in group if k in chosen] for name, group in GROUPS.items()}
     rows = [[work, *(spread(seconds[work, name], ".2f") for name in present)] for work in chosen]
-    print(table(["", *present], rows))
-    if len(present) > 1:
-        print(f"\n{compared(chosen, present, seconds)}")
-    print(f"\n{costs_table(costs)}")
+    parts = [f"{host()}; {rounds} × {turns} rounds: median (best).", table(["s", *present], rows)]
+    parts += [compared(groups, present, seconds)] if len(present) > 1 else []
+    parts += [costs_table(costs)]
     if not there:
-        print("Not measured: QEMU, because qemu-system-riscv64 is not on PATH.")
+        parts += ["Not measured: QEMU, because qemu-system-riscv64 is not on PATH."]
+    print(text := "\n\n".join(parts))
     if wrong := disagreements(chosen, present, measured):
         sys.exit("\n".join(wrong))
+    if figure:
+        drawn(figure, "Debian at work, beside QEMU", groups, seconds)
+    if write:
+        fill("linux", text)
 
 
 if __name__ == "__main__":

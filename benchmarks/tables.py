@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+README = Path(__file__).with_name("README.md")
+
+Groups = Mapping[str, Sequence[str]]
+"""Rows that belong together, by what they have in common."""
+Seconds = Mapping[tuple[str, str], Sequence[float]]
+"""(row, target) → what each round took."""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -26,24 +35,57 @@ def spread(values: Sequence[float], form: str = ".0f", best: str = "min") -> str
     return f"{statistics.median(values):{form}} ({chosen:{form}})"
 
 
-def compared(
-    rows: Sequence[str], targets: Sequence[str], seconds: Mapping[tuple[str, str], Sequence[float]]
-) -> str:
-    """How many times as long as the first target the others take, by medians (by bests)."""
+def compared(groups: Groups, targets: Sequence[str], seconds: Seconds) -> str:
+    """How many times as long as the first target the others take, by medians (by bests).
+
+    Below the rows of each group stand its geometric means; a dash where nothing was measured.
+    """
     ours, *others = targets
-    header = [f"times {ours}", *others]
-    lines, columns = [], [(list[float](), list[float]()) for _ in others]
-    for row in rows:
-        cells = []
-        for other, (medians, bests) in zip(others, columns, strict=True):
-            theirs, own = seconds[row, other], seconds[row, ours]
-            medians.append(statistics.median(theirs) / statistics.median(own))
-            bests.append(min(theirs) / min(own))
-            cells.append(f"{medians[-1]:.2f} ({bests[-1]:.2f})")
-        lines.append([row, *cells])
-    means = [[statistics.geometric_mean(series) for series in column] for column in columns]
-    lines.append(["geometric mean", *(f"{median:.2f} ({best:.2f})" for median, best in means)])
-    return table(header, lines)
+    lines = []
+    for group, rows in groups.items():
+        columns = [[factor(seconds, row, other, ours) for row in rows] for other in others]
+        lines += [
+            [row, *(column[index].told() for column in columns)] for index, row in enumerate(rows)
+        ]
+        if rows:
+            lines.append([f"**{group}**", *(mean(column).told() for column in columns)])
+    return table([f"times {ours}", *others], lines)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """How many times as long one takes as another, by the medians and the bests of all rounds."""
+
+    median: float = math.nan
+    best: float = math.nan
+
+    def told(self) -> str:
+        return "–" if math.isnan(self.median) else f"{self.median:.2f} ({self.best:.2f})"
+
+
+def factor(seconds: Seconds, row: str, target: str, ours: str) -> Factor:
+    theirs, own = seconds.get((row, target)), seconds.get((row, ours))
+    if not theirs or not own:
+        return Factor()
+    return Factor(statistics.median(theirs) / statistics.median(own), min(theirs) / min(own))
+
+
+def mean(factors: Sequence[Factor]) -> Factor:
+    """Geometric, over what was measured."""
+    there = [it for it in factors if not math.isnan(it.median)]
+    if not there:
+        return Factor()
+    return Factor(
+        statistics.geometric_mean([it.median for it in there]),
+        statistics.geometric_mean([it.best for it in there]),
+    )
+
+
+def fill(name: str, text: str) -> None:
+    """Put the text into README.md, between `<!-- name -->` and `<!-- /name -->`."""
+    before, _, rest = README.read_text().partition(f"<!-- {name} -->\n")
+    _, _, after = rest.partition(f"<!-- /{name} -->\n")
+    README.write_text(f"{before}<!-- {name} -->\n\n{text}\n\n<!-- /{name} -->\n{after}")
 
 
 def host() -> str:

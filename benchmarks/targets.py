@@ -1,7 +1,8 @@
-"""What can run a kernel of ours: vnb's engines, QEMU, TinyEMU, unicorn and the host.
+"""What can run a kernel of ours: vnb's tiers, QEMU, TinyEMU, unicorn and the host.
 
 Every RISC-V target runs the same code on its board: it prints a result, the time by the board's own
-10 MHz clock and the retired instructions, and powers off.
+10 MHz clock and the retired instructions, and powers off. A kernel whose name ends in ", paged"
+runs in supervisor mode with Sv39 on; on the host it is the same program as without.
 """
 
 from __future__ import annotations
@@ -9,26 +10,35 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vnb import Machine, images
+from costs import Costs, without_regions
+
 from vnb.config import Engine
 from vnb.cpu.hart import TranslatorName
 
-SOURCES = Path(__file__).with_name("kernels")
-BUILT = Path(__file__).parents[1] / "build" / "kernels"
+HERE = Path(__file__).parent
+SOURCES, BUILT = HERE / "kernels", HERE.parent / "build" / "kernels"
 KERNELS = (
-    "integer", "sieve", "sha256", "interpreter", "fib",
-    "matrix", "mandelbrot", "nbody", "memcpy", "chase",
+    "integer", "bits", "sha256", "sieve", "interpreter", "fib", "matrix", "linpack",
+    "mandelbrot", "nbody", "memcpy", "chase",
 )  # fmt: skip
+PAGED = tuple(
+    f"{kernel}, paged"
+    for kernel in ("integer", "sha256", "sieve", "interpreter", "fib", "linpack", "memcpy", "chase")
+)
+SYSTEM = ("calls", "tables")
+"""Kernels that make no sense without paging."""
 
 UART, POWER, MTIME = 0x1000_0000, 0x0010_0000, 0x0200_BFF8
 RAM, RAM_SIZE = 0x8000_0000, 128 << 20
@@ -37,6 +47,7 @@ LIMIT = 300  # seconds, for any one run
 
 WARNINGS = ["-Wall", "-Wextra"]
 OPTIMISE = ["-O2", "-ffp-contract=off", "-fno-math-errno", "-fomit-frame-pointer"]
+PAGING = ["-DPAGING", "paging.c", "user.S"]
 BARE = ["-g0", "-ffreestanding", "-nostdlib", "-static", "-Wl,-T,board.ld"]
 RISCV = ["--target=riscv64-freestanding-none", "-mcpu=baseline_rv64", "-mcmodel=medany"]
 LINUX = ["--target=riscv64-linux-musl", "-mcpu=baseline_rv64", "-static", "-s", "-g0"]
@@ -44,11 +55,12 @@ LINUX = ["--target=riscv64-linux-musl", "-mcpu=baseline_rv64", "-static", "-s", 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one kernel."""
+    """One run of one kernel; on vnb, also what it cost."""
 
     result: int
     seconds: float
     instructions: int
+    costs: Costs | None = None
 
     @classmethod
     def parse(cls, line: str) -> Run:
@@ -64,15 +76,27 @@ class Target:
     run: Callable[[str], Run]
     missing: str | None = None
     counts: bool = False  # whether its count of retired instructions is one
+    lacks: frozenset[str] = frozenset()  # kernels that it cannot run
+    miscounts: frozenset[str] = frozenset()  # kernels of which it counts calls as retired
+
+
+def source(kernel: str) -> str:
+    """The name of its C file."""
+    return kernel.partition(", ")[0]
+
+
+def is_paged(kernel: str) -> bool:
+    return kernel in PAGED or kernel in SYSTEM
 
 
 @functools.cache
 def guest_program(kernel: str, *defines: str) -> Path:
     """The kernel as an ELF file for the board, built by ziglang's C compiler."""
-    elf = BUILT / f"{'-'.join([kernel, *defines])}.elf"
+    elf = BUILT / f"{'-'.join([kernel.replace(', ', '-'), *defines])}.elf"
     BUILT.mkdir(parents=True, exist_ok=True)
     compiler = [sys.executable, "-m", "ziglang", "cc", *OPTIMISE, *WARNINGS, *RISCV, *BARE]
-    sources = [*(f"-D{name}" for name in defines), "start.S", "board.c", f"{kernel}.c"]
+    sources = [*(f"-D{name}" for name in defines), "start.S", "board.c", f"{source(kernel)}.c"]
+    sources += PAGING if is_paged(kernel) else []
     subprocess.run([*compiler, *sources, "-o", str(elf)], cwd=SOURCES, check=True)
     return elf
 
@@ -80,8 +104,8 @@ def guest_program(kernel: str, *defines: str) -> Path:
 @functools.cache
 def tinyemu_config(kernel: str) -> Path:
     """A TinyEMU machine that boots the kernel as a flat binary, talking through its HTIF."""
-    flat, config = BUILT / f"{kernel}.bin", BUILT / f"{kernel}.cfg"
     elf = guest_program(kernel, "HTIF")
+    flat, config = elf.with_suffix(".bin"), elf.with_suffix(".cfg")
     copy = [sys.executable, "-m", "ziglang", "objcopy", "-O", "binary", str(elf), str(flat)]
     subprocess.run(copy, check=True)
     machine = {"version": 1, "machine": "riscv64", "memory_size": RAM_SIZE >> 20, "bios": flat.name}
@@ -92,9 +116,9 @@ def tinyemu_config(kernel: str) -> Path:
 @functools.cache
 def native_program(kernel: str) -> Path:
     """The kernel as a program of the host, built by the host's `cc`."""
-    program = BUILT / f"{kernel}.native"
+    program = BUILT / f"{source(kernel)}.native"
     BUILT.mkdir(parents=True, exist_ok=True)
-    command = ["cc", *OPTIMISE, *WARNINGS, "native.c", f"{kernel}.c", "-o", str(program)]
+    command = ["cc", *OPTIMISE, *WARNINGS, "native.c", f"{source(kernel)}.c", "-o", str(program)]
     subprocess.run(command, cwd=SOURCES, check=True)
     return program
 
@@ -132,12 +156,36 @@ def run_tinyemu(kernel: str) -> Run:
     return _output(["temu", str(tinyemu_config(kernel))])
 
 
-def run_vnb(kernel: str, engine: Engine, jit: TranslatorName = "off") -> Run:
-    image = images.elf(guest_program(kernel))
-    with Machine(image, memory=RAM_SIZE, engine=engine, jit=jit) as machine:
-        machine.start()
-        machine.wait(timeout=LIMIT)
-        return Run.parse(machine.console.read())
+def run_vnb(
+    kernel: str, engine: Engine, jit: TranslatorName = "off", cache: Path | None = None
+) -> Run:
+    """In a process of its own, with this folder for compiled code."""
+    command = [sys.executable, str(HERE / "one_kernel.py"), str(guest_program(kernel)), engine, jit]
+    environment = os.environ | ({"VNB_CACHE_DIR": str(cache)} if cache else {})
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=LIMIT
+    )
+    printed, costs = json.loads(done.stdout)
+    return replace(Run.parse(printed), costs=Costs(**costs))
+
+
+def run_cold(kernel: str) -> Run:
+    """Translated, with nothing on disk to begin with."""
+    with tempfile.TemporaryDirectory() as folder:
+        return run_vnb(kernel, "llvm", "auto", without_regions(Path(folder)))
+
+
+@functools.cache
+def warm_cache(kernel: str) -> Path:
+    """What a first run leaves on disk."""
+    folder = BUILT / "caches" / kernel
+    shutil.rmtree(folder, ignore_errors=True)
+    run_vnb(kernel, "llvm", "auto", without_regions(folder))
+    return folder
+
+
+def run_warm(kernel: str) -> Run:
+    return run_vnb(kernel, "llvm", "auto", warm_cache(kernel))
 
 
 def run_unicorn(kernel: str) -> Run:
@@ -182,13 +230,14 @@ def _program_missing(name: str) -> str | None:
 
 def targets() -> list[Target]:
     """All of them, in the order of the table, present or not."""
-    translated = functools.partial(run_vnb, engine="llvm", jit="auto")
+    calls = frozenset({"calls"})
     return [
-        Target("vnb translated", translated, counts=True),
-        Target("vnb llvm", functools.partial(run_vnb, engine="llvm"), counts=True),
+        Target("vnb warm", run_warm, counts=True),
+        Target("vnb cold", run_cold, counts=True),
+        Target("vnb off", functools.partial(run_vnb, engine="llvm"), counts=True),
         Target("vnb numba", functools.partial(run_vnb, engine="numba"), counts=True),
         Target("QEMU", run_qemu, _program_missing("qemu-system-riscv64")),
-        Target("TinyEMU", run_tinyemu, _program_missing("temu"), counts=True),
-        Target("unicorn", run_unicorn, _module_missing("unicorn")),
+        Target("TinyEMU", run_tinyemu, _program_missing("temu"), counts=True, miscounts=calls),
+        Target("unicorn", run_unicorn, _module_missing("unicorn"), lacks=calls),
         Target("native", run_native, _program_missing("cc")),
     ]

@@ -3,6 +3,12 @@
 
 #define MTIME ((volatile uint64_t *)0x0200bff8) /* 10 MHz */
 
+#ifdef PAGING /* in supervisor mode */
+#define RETIRED "instret"
+#else
+#define RETIRED "minstret"
+#endif
+
 #ifdef HTIF /* TinyEMU's own board: one register to the host for both */
 #define TOHOST ((volatile uint64_t *)0x40008000)
 static void put(char c) { *TOHOST = 0x0101ull << 48 | (uint8_t)c; }
@@ -24,7 +30,7 @@ static void print(uint64_t value, char end)
 static uint64_t retired(void)
 {
     uint64_t count;
-    __asm__ volatile("csrr %0, minstret" : "=r"(count)::"memory");
+    __asm__ volatile("csrr %0, " RETIRED "" : "=r"(count)::"memory");
     return count;
 }
 

@@ -1,13 +1,18 @@
 """What a script does: words into dictionaries, objects, closures, sorting, text."""
 
+from __future__ import annotations
+
 from collections import Counter
+from collections.abc import Iterator
 
 
 class Node:
-    def __init__(self, key):
-        self.key, self.left, self.right = key, None, None
+    def __init__(self, key: int) -> None:
+        self.key = key
+        self.left: Node | None = None
+        self.right: Node | None = None
 
-    def insert(self, key):
+    def insert(self, key: int) -> None:
         node = self
         while key != node.key:
             side = "left" if key < node.key else "right"
@@ -16,7 +21,7 @@ class Node:
                 return
             node = getattr(node, side)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[int]:
         if self.left:
             yield from self.left
         yield self.key
@@ -24,13 +29,13 @@ class Node:
             yield from self.right
 
 
-def randoms(count, state=1):
+def randoms(count: int, state: int = 1) -> Iterator[int]:
     for _ in range(count):
         state = state * 1103515245 + 12345 & 0x7FFFFFFF
         yield state >> 8
 
 
-def queens(size, row=0, taken=frozenset()):
+def queens(size: int, row: int = 0, taken: frozenset[tuple[str, int]] = frozenset()) -> int:
     if row == size:
         return 1
     lines = ({("|", c), ("/", row + c), ("\\", row - c)} for c in range(size))
