@@ -9,6 +9,7 @@ import pytest
 
 from vnb.widgets import line as room
 from vnb.widgets.line import PATIENCE, Line
+from vnb.widgets.publisher import Publisher
 
 SEED = 20261122
 
@@ -20,7 +21,10 @@ class Widget:
         self.comm = SimpleNamespace(_reply_subshell_for=lambda data, default: "main")
         self.sent: list[tuple[dict[str, Any], list[bytes]]] = []
         self.heard: list[tuple[str, object]] = []
-        self.line = Line(self, lambda page, message: self.heard.append((page, message["what"])))
+        self.publisher = Publisher()
+        self.line = Line(
+            self, self.publisher, lambda page, message: self.heard.append((page, message["what"]))
+        )
 
     def on_msg(self, receive: Callable[..., None]) -> None:
         self.receive = receive
@@ -84,8 +88,8 @@ def test_a_message_for_the_guest_wakes_no_widget_before_the_guest_answers(
     kind: str, woken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wakes: list[str] = []
-    monkeypatch.setattr(room.PUBLISHER, "wake", lambda: wakes.append(kind))
     widget = Widget()
+    monkeypatch.setattr(widget.publisher, "wake", lambda: wakes.append(kind))
     widget.receive(widget, {"page": "one", "n": 0, "kind": kind, "what": 0}, [])
     assert bool(wakes) == woken
 

@@ -119,3 +119,22 @@ def test_a_speaker_that_fails_is_reported_and_the_others_go_on(
     assert speaker.asked.wait(5)
     assert len(broken.times) == 1
     assert "no longer updated" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_found_no_code_to_go_on_with_is_begun_again() -> None:
+    """As happens to one that wakes while its module is loaded again."""
+    publisher = Publisher()
+
+    class Cruel(Publisher):
+        def _round(self) -> float | None:
+            raise NameError("time")
+
+    publisher.__class__ = Cruel
+    publisher.wake()
+    thread = publisher._thread
+    assert thread is not None
+    thread.join(5)
+    publisher.__class__ = Publisher
+    publisher.add(speaker := Speaker())
+    assert speaker.asked.wait(5)

@@ -9,7 +9,6 @@ import traitlets
 from vnb.console import ConsoleSession
 from vnb.errors import HostError, UsageError
 from vnb.widgets.line import Message
-from vnb.widgets.publisher import PUBLISHER
 from vnb.widgets.widget import STATIC, Widget
 
 AT_ONCE = 1 << 16
@@ -44,7 +43,7 @@ class ConsoleWidget(Widget):
         self._sent = 0  # the position of the next byte that the pages will be told
         self._size: tuple[int, int] | None = None  # that a page has, and the guest not yet
         self.picture = ""  # what it looked like on a page not long ago, as HTML
-        session.bell.follow(PUBLISHER.wake)
+        session.bell.follow(self._publisher.wake)
         self._begin()
 
     def tell(self) -> float | None:

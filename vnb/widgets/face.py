@@ -28,12 +28,13 @@ class Face:
         self.console = consoles[0]
         self.widgets = [PanelWidget(machine), *screens(machine), *consoles]
         self._snapshot = Snapshot(self._picture)
-        PUBLISHER.add(self)
+        self._publisher = PUBLISHER  # for good, as every widget has it
+        self._publisher.add(self)
 
     def show(self) -> None:
         """One more output with this machine in it."""
         self._snapshot.show(*self.widgets)
-        PUBLISHER.wake()
+        self._publisher.wake()
 
     def speak(self) -> float | None:
         """Have the pictures follow the machine."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from vnb.widgets.publisher import PUBLISHER
+from vnb.widgets.publisher import Publisher
 
 PATIENCE = 3.0
 """Seconds that messages wait for one that was sent before them."""
@@ -48,8 +48,11 @@ class Order:
 class Line:
     """Hands what pages say to `hear(page, message)`: in order, on any thread but one at a time."""
 
-    def __init__(self, widget: Any, hear: Callable[[str, Message], None]) -> None:
+    def __init__(
+        self, widget: Any, publisher: Publisher, hear: Callable[[str, Message], None]
+    ) -> None:
         self._widget = widget
+        self._publisher = publisher
         self._hear = hear
         self._orders: dict[str, Order] = {}
         self._lock = threading.Lock()
@@ -62,7 +65,7 @@ class Line:
     def send(self, content: Message, *buffers: bytes) -> None:
         """Send a message to every page; from the publisher's thread alone."""
         self._widget.send(content, list(buffers))
-        PUBLISHER.messages += 1
+        self._publisher.messages += 1
 
     def forget(self, page: str) -> None:
         """This page is gone."""
@@ -77,4 +80,4 @@ class Line:
                     for ready in order.put(number, message):
                         self._hear(page, ready)
                         if ready.get("kind") not in FOR_THE_GUEST:
-                            PUBLISHER.wake()
+                            self._publisher.wake()

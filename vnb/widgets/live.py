@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import traitlets
 
 from vnb.widgets.line import Message
-from vnb.widgets.publisher import PUBLISHER
 from vnb.widgets.snapshot import Snapshot
 from vnb.widgets.widget import STATIC, Widget
 
@@ -65,7 +64,7 @@ class LivePlot(Widget):
             self._figure = stats.plot()._repr_png_()
             self._drawn = numbers
             self._fresh = True
-            PUBLISHER.wake()
+            self._publisher.wake()
 
     def _picture(self) -> str:
         data = base64.b64encode(self._figure).decode()

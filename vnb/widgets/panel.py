@@ -9,7 +9,6 @@ import traitlets
 from vnb.panel import Panel
 from vnb.rest import Rest
 from vnb.widgets.line import Message
-from vnb.widgets.publisher import PUBLISHER
 from vnb.widgets.widget import STATIC, Widget
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class PanelWidget(Widget):
         self._asked = False
         self._pressed: list[str] = []
         self.rest = Rest(machine)
-        machine.console.bell.follow(PUBLISHER.wake)
+        machine.console.bell.follow(self._publisher.wake)
         self._begin()
 
     def tell(self) -> float | None:

@@ -50,14 +50,18 @@ class Publisher:
 
     def wake(self) -> None:
         """Somebody has something to say; any thread may call, often."""
-        if self._thread is None:
+        if not self._alive:
             with self._lock:
-                if self._thread is None:
+                if not self._alive:
                     self._thread = threading.Thread(
                         target=self._serve, name="vnb-publisher", daemon=True
                     )
                     self._thread.start()
         self._woken.set()
+
+    @property
+    def _alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def _serve(self) -> None:
         wait = None

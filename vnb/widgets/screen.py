@@ -12,7 +12,6 @@ import traitlets
 from vnb.host.screen import NOTHING, Cursor, Pixels, Rectangle, Screen
 from vnb.widgets.hands import Hands
 from vnb.widgets.line import Message
-from vnb.widgets.publisher import PUBLISHER
 from vnb.widgets.widget import STATIC, Widget
 
 IN_FLIGHT = 2
@@ -91,7 +90,7 @@ class ScreenWidget(Widget):
     def _note(self, part: Rectangle) -> None:
         if part != NOTHING:
             self._damage.add(part)
-        PUBLISHER.wake()
+        self._publisher.wake()
 
     def tell(self) -> float | None:
         """Send what changed, if somebody sees it and has drawn what was sent before."""

@@ -24,16 +24,17 @@ class Widget(anywidget.AnyWidget):
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
+        self._publisher = PUBLISHER  # for good: when that room is loaded again it has another one
         self._heard: dict[str, float] = {}  # when each page last said anything
         self._pinged = False  # whether one asked if we are there
 
     def _begin(self) -> None:
-        self._line = Line(self, self._hear)
-        PUBLISHER.add(self)
+        self._line = Line(self, self._publisher, self._hear)
+        self._publisher.add(self)
 
     def close(self) -> None:
         """Take it off every page, for good."""
-        PUBLISHER.remove(self)
+        self._publisher.remove(self)
         super().close()
 
     def tell(self) -> float | None:
@@ -54,9 +55,9 @@ class Widget(anywidget.AnyWidget):
             self._line.forget(page)
             self.forget(page)
         pinged, self._pinged = self._pinged, False
-        before = PUBLISHER.messages
+        before = self._publisher.messages
         wait = self.tell()
-        if pinged and PUBLISHER.messages == before:
+        if pinged and self._publisher.messages == before:
             self._line.send({"kind": "here"})
         return wait
 
