@@ -5,13 +5,15 @@ and Zicond, boxed singles, CSRs, delegation, interrupts, Sv39 to Sv57 and PMP.
 """
 
 from functools import cache
+from random import Random
 
 import pytest
+from again import Again, translate_here
 from privileged import HANDLERS, RAM_SIZE
 from traces import Step, Trace, load
 from wanderings import PROGRAMS
 
-from vnb.cpu.hart import EngineName, ExitKind, Hart
+from vnb.cpu.hart import EngineName, ExitKind, Hart, TranslatorName
 from vnb.memory import Memory
 
 ENGINES = ("llvm", "numba", "python")
@@ -19,12 +21,12 @@ ENGINES = ("llvm", "numba", "python")
 trace = cache(load)
 
 
-def started(engine: EngineName, given: Trace) -> Hart:
+def started(engine: EngineName, given: Trace, jit: TranslatorName = "off") -> Hart:
     """A hart as Spike's, in front of the first instruction."""
     memory = Memory(RAM_SIZE)
     for address, data in given.memory.items():
         memory.write(address, data)
-    hart = Hart(memory, engine=engine, clock="virtual")
+    hart = Hart(memory, engine=engine, clock="virtual", jit=jit)
     hart.reset(given.steps[0].pc)
     hart.mtimecmp = hart.stimecmp = 0  # Spike's timers are due from the start
     return hart
@@ -85,3 +87,31 @@ def test_a_program_ends_alike_when_it_runs_in_one_go(engine: EngineName, name: s
     for step in given.steps:
         written |= {what: value for what, value in step.writes.items() if "." not in what}
     check(hart, Step(hart.pc, written), len(given.steps))
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_regions_do_what_the_program_did_on_spike(name: str, rng: Random) -> None:
+    """The interpreter decodes it, then regions are made on the way, then it runs in them."""
+    given = trace(name)
+    hart = started("llvm", given, "eager")
+    assert hart.translator is not None
+    hart.state.sample_limit = 0  # regions are made where this test says
+    again = Again(hart)
+    run(hart, len(given.steps))
+    for makes in (True, False):
+        again.rewind()
+        written: dict[str, int] = {}
+        done = 0
+        while done < len(given.steps):
+            if makes:
+                translate_here(hart)
+            count = rng.randrange(20, 100) if makes else rng.randrange(400, 4000)
+            steps = given.steps[done : done + count]
+            run(hart, len(steps))
+            done += len(steps)
+            for step in steps:
+                written |= {what: value for what, value in step.writes.items() if "." not in what}
+            check(hart, Step(hart.pc, written), done)
+    told = hart.translator.report()
+    print(told)
+    assert told.share > 0.01 or name == "csrs"

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pytest
 import unicorn
 import unicorn.riscv_const as registers
+from again import Again, translate_here
 from streams import (
     CODE,
     COMPRESSED,
@@ -27,7 +28,7 @@ from streams import (
     stream,
 )
 
-from vnb.cpu.hart import EngineName, ExitKind, Hart
+from vnb.cpu.hart import EngineName, ExitKind, Hart, TranslatorName
 from vnb.memory import Memory
 
 ENGINES: dict[EngineName, int] = {
@@ -35,6 +36,7 @@ ENGINES: dict[EngineName, int] = {
     "numba": 50,
     "python": 15,
 }  # and how many streams each is worth
+STREAMS_IN_REGIONS = 15
 LENGTH = 200
 RAM_SIZE = 1 << 20
 FLOAT_STATE_ON = 1 << 13
@@ -80,29 +82,58 @@ def case(kind: str, seed: int) -> tuple[Stream, Outcome]:
     )
 
 
-def outcome(engine: EngineName, given: Stream) -> Outcome:
+def loaded(engine: EngineName, given: Stream, jit: TranslatorName = "off") -> Hart:
+    """A hart in front of the stream."""
     memory = Memory(RAM_SIZE)
     memory.write(CODE, given.code)
     memory.write(SCRATCH, given.scratch)
-    hart = Hart(memory, engine=engine, clock="virtual")
+    hart = Hart(memory, engine=engine, clock="virtual", jit=jit)
     hart.reset(CODE)
     hart.set_csr("mstatus", FLOAT_STATE_ON)
     for number in range(32):
         hart.x[number], hart.f[number] = given.x[number], given.f[number]
+    return hart
+
+
+def outcome(hart: Hart) -> Outcome:
     assert hart.run(3 * LENGTH) is ExitKind.BUDGET  # more than it has: it stays at its end
-    scratch = memory.read(SCRATCH, SCRATCH_SIZE)
+    scratch = hart.memory.read(SCRATCH, SCRATCH_SIZE)
     return Outcome(hart.pc, list(hart.x), list(hart.f), hart.csr("fcsr"), scratch)
+
+
+def agree(kind: str, seed: int, got: Outcome, want: Outcome) -> None:
+    mask = 0xFFFFFFFF if kind == "single" else 0xFFFFFFFFFFFFFFFF
+    for what in Outcome._fields:
+        ours, theirs = getattr(got, what), getattr(want, what)
+        if what == "f":
+            ours, theirs = [v & mask for v in ours], [v & mask for v in theirs]
+        assert ours == theirs, f"{what} of {kind} stream {seed}"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_random_streams_end_as_on_unicorn(engine: EngineName, kind: str) -> None:
-    mask = 0xFFFFFFFF if kind == "single" else 0xFFFFFFFFFFFFFFFF
     for seed in range(ENGINES[engine]):
         given, want = case(kind, seed)
-        got = outcome(engine, given)
-        for what in Outcome._fields:
-            ours, theirs = getattr(got, what), getattr(want, what)
-            if what == "f":
-                ours, theirs = [v & mask for v in ours], [v & mask for v in theirs]
-            assert ours == theirs, f"{what} of {kind} stream {seed}"
+        agree(kind, seed, outcome(loaded(engine, given)), want)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_regions_of_random_streams_end_as_on_unicorn(kind: str) -> None:
+    """The interpreter decodes them, then regions are made on the way, then they run in those."""
+    retired = 0
+    for seed in range(STREAMS_IN_REGIONS):
+        given, want = case(kind, seed)
+        hart = loaded("llvm", given, "eager")
+        assert hart.translator is not None
+        hart.state.sample_limit = 0  # regions are made where this test says
+        again = Again(hart)
+        hart.run(3 * LENGTH)
+        again.rewind()
+        for _ in range(LENGTH // 25):
+            translate_here(hart)
+            hart.run(25)
+        again.rewind()
+        agree(kind, seed, outcome(hart), want)
+        retired += sum(hart.translator.report().retired)
+    assert retired > STREAMS_IN_REGIONS * LENGTH // 4
