@@ -3,7 +3,6 @@
 import time
 from pathlib import Path
 
-import llvmlite.binding as llvm
 import pytest
 from assemble import program, word
 
@@ -11,12 +10,11 @@ from vnb.cpu import objects
 from vnb.cpu.hart import Hart
 from vnb.cpu.isa import ROWS
 from vnb.cpu.jit import translator
-from vnb.cpu.jit.code import make
+from vnb.cpu.jit import workshop as workshop_room
+from vnb.cpu.jit.code import Made, make
 from vnb.cpu.jit.graph import UNTRANSLATED, Graph, Lessons, budget
-from vnb.cpu.jit.lines import Host
 from vnb.cpu.jit.meaning import has_meaning, meaning
 from vnb.cpu.jit.report import Report
-from vnb.cpu.jit.text import Writer
 from vnb.cpu.jit.workshop import Workshop, workshop
 from vnb.errors import UsageError
 from vnb.memory import Memory
@@ -142,26 +140,41 @@ def test_a_workshop_ends_when_it_is_closed() -> None:
     assert another.code == 0
 
 
+def test_a_workshop_that_was_killed_leaves_the_guest_to_the_interpreter(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of a run, when there are regions already; those go on."""
+    monkeypatch.setattr(workshop_room, "_opened", [])
+    hart = looping("auto")
+    assert settled(hart).regions
+
+    def killed(self: Workshop, graph: Graph) -> Made:
+        self._process.kill()
+        self._process.wait()
+        return asked(self, graph)
+
+    asked = Workshop.make
+    monkeypatch.setattr(Workshop, "make", killed)
+    hart.memory.write(RAM + 0x2000, program(word("addi", d=5, a=5, i=2)) + LOOP[4:])
+    hart.pc = RAM + 0x2000
+    with pytest.warns(RuntimeWarning, match="the translator failed and is off: (EOF|BrokenPipe)"):
+        while hart.state.sample_limit:
+            hart.run(1 << 20)
+    assert workshop().code is None  # for the next machine
+    interpreted = looping("off")
+    hart.pc, interpreted.pc = RAM, RAM
+    hart.x[:], hart.f[:] = interpreted.x, interpreted.f
+    retired = sum(made(hart).retired)
+    hart.run(200_000)
+    interpreted.run(200_000)
+    assert list(hart.x) == list(interpreted.x) and hart.pc == interpreted.pc
+    assert sum(made(hart).retired) > retired
+
+
 def test_regions_are_asked_for_by_one_of_three_words() -> None:
     with pytest.raises(UsageError, match="jit must be one of auto, off, eager, not 'fast'"):
         Hart(Memory(1 << 16), jit="fast")  # type: ignore[arg-type]
     assert Hart(Memory(1 << 16), engine="python", jit="auto").translator is None
-
-
-@pytest.mark.parametrize("triple", ["aarch64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"])
-def test_a_region_can_be_generated_for_every_kind_of_host(triple: str) -> None:
-    hart = looping()
-    hart.run(100_000)
-    graph = made(hart).regions[0].graph
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
-    machine = llvm.Target.from_triple(triple).create_target_machine(opt=1)
-    text = Writer(
-        graph, Host("preserve_allcc", "preserve_nonecc", triple.startswith("x86"), fma=True)
-    ).write()
-    module = llvm.parse_assembly(text)
-    module.verify()
-    assert len(machine.emit_object(module)) > 500
 
 
 def settled(hart: Hart) -> Report:

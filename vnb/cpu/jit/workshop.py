@@ -10,7 +10,7 @@ import pickle
 import subprocess
 import sys
 import threading
-from functools import cache
+from contextlib import suppress
 from typing import IO, Any, cast
 
 from vnb.cpu.jit.code import Made, hurry, make, remembered
@@ -49,19 +49,24 @@ class Workshop:
     @property
     def code(self) -> int | None:
         """The process's exit code; None while it runs."""
-        return self._process.returncode
+        return self._process.poll()
 
     def close(self) -> None:
         """Let the process end."""
         for pipe in (self._process.stdin, self._process.stdout):
-            cast(IO[bytes], pipe).close()
+            with suppress(BrokenPipeError):  # it was killed before it had read all
+                cast(IO[bytes], pipe).close()
         self._process.wait()
 
 
-@cache
+_opened: list[Workshop] = []
+
+
 def workshop() -> Workshop:
-    """The one workshop of this process."""
-    return Workshop()
+    """The one workshop of this process; another if that one was killed."""
+    if not _opened or _opened[-1].code is not None:
+        _opened.append(Workshop())
+    return _opened[-1]
 
 
 def serve() -> None:
