@@ -11,7 +11,7 @@ from assemble import word
 from test_translator import agree, hart, loop
 
 from vnb.cpu.isa import FLOAT_ROWS, Row
-from vnb.cpu.jit import code
+from vnb.cpu.jit import code, region
 from vnb.cpu.jit.graph import Graph, Lessons, form, rows_by_operation
 from vnb.cpu.jit.lines import Host
 from vnb.cpu.jit.text import Writer
@@ -78,7 +78,8 @@ def portable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Regions as for a host that does not note exceptions as x86 does."""
     here = code.host()
     other = Host(here.sparing, here.chained, x86=False, fma=here.fma)
-    monkeypatch.setattr(code, "host", lambda: other)
+    for room in (code, region):
+        monkeypatch.setattr(room, "host", lambda: other)
     hart("off", streams.stream(Random(0), streams.INTEGER, [], 1), b"")  # loads the engine
     monkeypatch.setenv("VNB_CACHE_DIR", str(tmp_path))
 
@@ -94,5 +95,5 @@ def test_floats_are_exact_where_no_register_of_the_host_tells_of_exceptions(
         harts = hart("off", given, loop(given)), hart("eager", given, loop(given))
         agree(rng, *harts, slices=30)
         assert harts[1].translator is not None
-        regions = harts[1].translator.regions
-        assert regions and not any("mxcsr" in region.ir() for region in regions)
+        made = harts[1].translator.regions
+        assert made and not any("mxcsr" in each.ir() for each in made)
