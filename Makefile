@@ -40,6 +40,7 @@ lint: $(VENV)/.dev ## formatting, lint and types
 
 bench: $(VENV)/.dev ## the tables of benchmarks/README.md, measured here
 	$(BIN)/python benchmarks/cpu.py
+	$(BIN)/python benchmarks/linux.py
 	$(BIN)/python benchmarks/boot.py
 	$(BIN)/python benchmarks/idle.py
 	$(BIN)/python benchmarks/devices.py

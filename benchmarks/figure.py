@@ -16,7 +16,7 @@ from tables import Factor, Groups, Seconds, factor, mean
 
 BASE, OURS = "QEMU", "vnb warm"
 INK, QUIET, GRID = "#1f2933", "#7b8794", "#e4e7eb"
-AHEAD, BEHIND, MEAN_AHEAD, MEAN_BEHIND = "#5fb8ab", "#efb680", "#1b7a6d", "#cc6f1f"
+AHEAD, BEHIND, MEAN_AHEAD, MEAN_BEHIND = "#7db0e0", "#f0b67f", "#1d63ab", "#cc6f1f"
 TICKS = {2.0**n: f"{2**n}×" if n >= 0 else f"1/{2**-n}" for n in range(-6, 9)}
 WIDTH, ROW, TOP, BOTTOM = 8.2, 0.27, 0.95, 0.6  # inches
 BETWEEN = 0.8  # rows between two groups

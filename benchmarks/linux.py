@@ -17,7 +17,6 @@ translator took in the last round.
 import json
 import os
 import re
-import select
 import shutil
 import subprocess
 import sys
@@ -26,15 +25,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import click
-from boot import qemu_at_its_prompt
+import qemu
 from costs import Costs, costs_table, without_regions
 from figure import drawn
+from one_boot import PROMPT
 from tables import compared, fill, host, spread, table
 from targets import KERNELS, SOURCES, SYSTEM, linux_program
 
@@ -42,10 +41,8 @@ from vnb import images
 from vnb.images import cpio
 
 HERE = Path(__file__).parent
-LIMIT = 300  # seconds, for any one piece of work
 MEMORY = "512M"
 PACKAGES = ("cpp-14", "python3-minimal")
-PROMPT = "# "
 MEASURED = re.compile(r"measured (\d+) (\S+)\s")
 """What the guest prints: nanoseconds, and what came out."""
 
@@ -158,21 +155,16 @@ def on_vnb(image: images.Image, jit: str, cache: Path | None = None) -> Iterator
 
 @contextmanager
 def on_qemu(image: images.Image) -> Iterator[Ask]:
-    with qemu_at_its_prompt(image, MEMORY) as (qemu, _, _):
-        yield partial(_answer, qemu)
+    with qemu.running(image, memory=MEMORY) as guest:
+        guest.wait_for(PROMPT)
 
+        def ask(work: str) -> tuple[float, str]:
+            _, printed = guest.run(f"sh /bench/{work}.sh")
+            if not (found := MEASURED.search(printed)):
+                raise click.ClickException(f"{work} on QEMU printed {printed!r}")
+            return int(found[1]) / 1e9, found[2]
 
-def _answer(qemu: subprocess.Popen[bytes], work: str) -> tuple[float, str]:
-    assert qemu.stdin is not None and qemu.stdout is not None
-    os.write(qemu.stdin.fileno(), f"sh /bench/{work}.sh\n".encode())
-    seen = ""
-    while (found := MEASURED.search(seen)) is None:
-        readable, _, _ = select.select([qemu.stdout], [], [], LIMIT)
-        some = os.read(qemu.stdout.fileno(), 1 << 16) if readable else b""
-        if not some:
-            raise click.ClickException(f"QEMU never did {work}, but printed {seen!r}")
-        seen += some.decode(errors="replace")
-    return int(found[1]) / 1e9, found[2]
+        yield ask
 
 
 def boot(target: str, image: images.Image, folder: Path) -> AbstractContextManager[Ask]:
@@ -238,8 +230,8 @@ def main(
     write: bool,
 ) -> None:
     """Print how long the same work takes a Debian guest on vnb's tiers and on QEMU."""
-    there = shutil.which("qemu-system-riscv64") is not None
-    present = [name for name in TARGETS if name in wanted and (there or name != "QEMU")]
+    missing = qemu.missing()
+    present = [name for name in TARGETS if name in wanted and not (missing and name == "QEMU")]
     chosen = [name for name in NAMES if name in works]
     image = images.debian(packages=PACKAGES)
     assert isinstance(image.initrd, Path)
@@ -254,8 +246,7 @@ def main(
     parts = [f"{host()}; {rounds} × {turns} rounds: median (best).", table(["s", *present], rows)]
     parts += [compared(groups, present, seconds)] if len(present) > 1 else []
     parts += [costs_table(costs)]
-    if not there:
-        parts += ["Not measured: QEMU, because qemu-system-riscv64 is not on PATH."]
+    parts += [f"Not measured: QEMU, because {missing}."] if missing else []
     print(text := "\n\n".join(parts))
     if wrong := disagreements(chosen, present, measured):
         sys.exit("\n".join(wrong))

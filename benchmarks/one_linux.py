@@ -10,7 +10,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from costs import Costs
-from linux import LIMIT, MEASURED, PACKAGES, PROMPT
+from linux import MEASURED, PACKAGES
+from one_boot import LIMIT, PROMPT
 
 from vnb import Machine, images
 from vnb.cpu.hart import TranslatorName
