@@ -185,16 +185,6 @@ def test_a_far_call_is_followed_unless_its_jump_is_entered_alone(rng: Random, al
     assert any(i.known for graph in graphs for i in graph.instructions()) is not alone
 
 
-def test_a_translator_short_of_room_begins_anew(rng: Random) -> None:
-    given = streams.stream(rng, streams.INTEGER, [], 400)
-    code = loop(given)
-    harts = hart("off", given, code), hart("eager", given, code)
-    assert harts[1].translator is not None
-    harts[1].translator.room = 1
-    agree(rng, *harts, slices=60)
-    assert harts[1].translator.restarts > 0
-
-
 def test_after_a_reset_regions_are_made_again(rng: Random) -> None:
     given = streams.stream(rng, streams.INTEGER, [], 100)
     code = loop(given)

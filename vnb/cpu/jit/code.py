@@ -2,11 +2,12 @@
 
 import threading
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import llvmlite.binding as llvm
 
 from vnb.cpu import objects
+from vnb.cpu.jit.arena import Arena
 from vnb.cpu.jit.graph import Graph
 from vnb.cpu.jit.lines import Host
 from vnb.cpu.jit.text import Writer
@@ -129,18 +130,27 @@ class Linker:
     """Loads regions; one for every translator, whose code goes when it goes."""
 
     def __init__(self) -> None:
-        # it owns its target machine, which therefore is not the one that generates code
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine(level=1))
+        self._arena = Arena()
         self._loaded: dict[str, Code] = {}
+
+    @cached_property
+    def _engine(self) -> llvm.ExecutionEngine:
+        """LLVM's own loader, for formats and hosts that the arena is not for."""
+        # it owns its target machine, which therefore is not the one that generates code
+        return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine(level=1))
 
     def load(self, made: Made) -> Code:
         """Where the code of a region is; the same region is loaded once."""
         with _LLVM:
             if made.name not in self._loaded:
-                self._engine.add_object_file(llvm.ObjectFileRef.from_data(made.content))
-                self._engine.finalize_object()
-                address = self._engine.get_function_address(symbol(made.name))
+                name = symbol(made.name)
+                address = self._arena.load(made.content, name) or self._load(made.content, name)
                 if not address:
                     raise LookupError(f"{made.name} is not in the code that was made for it")
                 self._loaded[made.name] = Code(address, len(made.content), made.cached)
             return self._loaded[made.name]
+
+    def _load(self, content: bytes, name: str) -> int:
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(content))
+        self._engine.finalize_object()
+        return int(self._engine.get_function_address(name))
