@@ -8,7 +8,7 @@ import pytest
 from test_regions import looping, made
 
 from vnb.cpu.hart import Hart
-from vnb.cpu.jit.arena import BLOCK, Arena, image_of
+from vnb.cpu.jit.arena import BLOCK, Arena
 from vnb.cpu.jit.code import Linker, Made
 from vnb.cpu.read_llvm import target_machine
 
@@ -61,10 +61,8 @@ def test_functions_find_their_constants_and_each_other() -> None:
 @known_format
 def test_code_lies_side_by_side_in_blocks() -> None:
     arena, content = Arena(), compiled(TEXT)
-    size = image_of(content, "pick").size  # type: ignore[union-attr]
-    count = 2 * BLOCK // size
-    addresses = [arena.load(content, "pick") for _ in range(count)]
-    assert len(arena._blocks) <= 3
+    addresses = [arena.load(content, "pick") for _ in range(10_000)]
+    assert 1 < len(arena._blocks) < 10
     assert picked(addresses[0]) == picked(addresses[-1])  # type: ignore[arg-type]
 
 
