@@ -38,6 +38,8 @@ export class Pad {
     private readonly onCapture: (captured: boolean) => void,
   ) {
     surface.tabIndex = 0;
+    // Here and not around it: a notebook's shortcuts that ask for `:focus` look no further up.
+    surface.dataset.lmSuppressShortcuts = "true";
     surface.style.touchAction = "none";
     surface.addEventListener("keydown", event => this.key(event, true));
     surface.addEventListener("keyup", event => this.key(event, false));

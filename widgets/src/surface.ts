@@ -20,7 +20,6 @@ export class Surface {
     ...canvases: HTMLCanvasElement[]
   ) {
     element.classList.add("vnb-screen");
-    element.dataset.lmSuppressShortcuts = "true";
     this.surface.className = "vnb-screen-surface";
     this.surface.setAttribute("role", "application");
     this.surface.setAttribute("aria-label", title);

@@ -53,6 +53,10 @@ test("keys are sent by their place, once, and the page does nothing with them", 
   expect(heard).toBe(0);
 });
 
+test("what has the focus takes no shortcuts of the notebook's", () => {
+  expect((document.activeElement as HTMLElement).dataset.lmSuppressShortcuts).toBe("true");
+});
+
 test("keys that are held are released when the surface loses the focus", () => {
   key("keydown", "ShiftLeft");
   surface.blur();
