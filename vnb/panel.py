@@ -42,10 +42,11 @@ class Panel:
         lines += [f"  | {line}" for line in self.console.split("\n")] if self.console else []
         return "\n".join(lines)
 
-    def html(self, picture: str = "") -> str:
+    def html(self, picture: str = "", screens: str = "") -> str:
         """For notebooks: inherits the theme's colours and needs nothing from outside.
 
-        `picture` is HTML of the console, for one that has more to show than its last lines.
+        `picture` is HTML of the console, for one that has more to show than its last lines, and
+        `screens` HTML of what else there is to see.
         """
         dot = f'<span style="color:{COLORS[self.state]}">●</span>'
         note = f" <small>{html.escape(self.note)}</small>" if self.note else ""
@@ -56,9 +57,10 @@ class Panel:
             for name, value in self.rows
         )
         shown = picture or (f"<pre>{html.escape(self.console)}</pre>" if self.console else "")
+        seen = f'<div style="margin:.5em 0 0">{screens}</div>' if screens else ""
         console = f'<div class="vnb-lines" style="{FRAME}">{STYLE}{shown}</div>' if shown else ""
         return (
             '<div style="max-width:52em"><div>'
             f"<strong>{html.escape(self.title)}</strong> &nbsp;{dot} {self.state}{note}</div>"
-            f'<table style="margin:.3em 0 0;border:none">{cells}</table>{console}</div>'
+            f'<table style="margin:.3em 0 0;border:none">{cells}</table>{seen}{console}</div>'
         )

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser
 
-from tests.browser.lab import Lab, Notebook
+from tests.browser.lab import PICTURES, Lab, Notebook
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -23,6 +24,19 @@ PAD = BOOT.format(more="Mouse()")
 CARD = "machine.console.expect('labos> ')\nmachine.console.write('screen card\\n')"
 EVENTS = "machine.console.expect('labos> ')\nmachine.console.write('input show 60\\n')"
 SAVE = "open('card.png', 'wb').write(machine.devices['screen'].png())"
+
+READ = """machine.console.expect('labos> ')
+machine.console.write('disk bench\\n')
+machine.console.expect('labos> ')"""
+WATCH = "machine.watch()"
+DEBIAN = """from vnb import *
+machine = Machine(images.debian(), memory="192M", devices=[Console(), Keyboard(), Tablet()])
+machine.start().shell("true")
+machine"""
+
+EV_KEY, EV_ABS = 1, 3
+ABS_X, BTN_LEFT = 0, 272
+LINE = re.compile(r"^ *\d[\d ]*$", re.MULTILINE)
 
 
 def pixels(notebook: Notebook) -> np.ndarray:
@@ -93,6 +107,57 @@ def test_a_machine_without_a_screen_has_a_pad(open_notebook: Open) -> None:
     notebook.wait(lambda: notebook.text().count("KEY_DELETE") == 2, "three keys in the guest")
     assert notebook.text().count("KEY_LEFTCTRL") == 2
     notebook.picture("pad")
+
+
+@pytest.mark.debian
+def test_a_drag_on_the_pad_is_evdev_events_in_linux(open_notebook: Open) -> None:
+    notebook = open_notebook(DEBIAN)
+    notebook.run_all()
+    notebook.wait(lambda: notebook.done(0), "Debian", 120)
+    notebook.type("od -An -v -tu2 -w24 /dev/input/event1\n")
+    notebook.page.wait_for_timeout(1000)
+    pad = notebook.page.locator(".vnb-pad .vnb-screen-surface")
+    pad.scroll_into_view_if_needed()  # typing has scrolled to the console
+    box = pad.bounding_box()
+    assert box is not None
+    mouse = notebook.page.mouse
+    mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    mouse.down()
+    mouse.move(box["x"] + box["width"] * 3 / 4, box["y"] + box["height"] / 2, steps=5)
+    mouse.up()
+
+    def events() -> list[tuple[int, ...]]:
+        """(type, code, value) of each event, the time left out, as od shows its halfwords."""
+        rows = (tuple(map(int, row.split())) for row in LINE.findall(notebook.text()))
+        return [(row[8], row[9], row[10]) for row in rows if len(row) == 12]
+
+    notebook.wait(lambda: (EV_KEY, BTN_LEFT, 0) in events(), "the button to be let go")
+    seen = events()
+    held = seen[seen.index((EV_KEY, BTN_LEFT, 1)) : seen.index((EV_KEY, BTN_LEFT, 0))]
+    across = [value for kind, code, value in held if (kind, code) == (EV_ABS, ABS_X)]
+    assert len(across) > 1 and across == sorted(across)
+    assert abs(across[-1] - 0x8000 * 3 // 4) < 300
+    notebook.picture("evdev")
+
+
+def test_an_exported_notebook_has_the_last_picture_of_the_screen_and_of_the_plot(
+    open_notebook: Open, lab: Lab, browser: Browser
+) -> None:
+    boot = BOOT.format(more="Screen(640, 480), Disk(size='4M')")
+    notebook = open_notebook(boot, CARD, READ, WATCH)
+    notebook.run_all()
+    notebook.wait(lambda: notebook.done(3), "the last cell")
+    kept = notebook.page.locator(".vnb-snapshot img")
+    notebook.wait(lambda: kept.count() == 2, "a picture below each")
+    notebook.command("docmanager:save")
+    page = browser.new_page(viewport={"width": 1100, "height": 1500})
+    page.goto(f"{lab.address}/nbconvert/html/{notebook.name}?download=false", timeout=60_000)
+    card, plot = (page.locator(".vnb-snapshot img").nth(n) for n in (0, 1))
+    assert card.is_visible() and plot.is_visible()
+    assert card.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [640, 480]
+    assert "throughput" in (plot.get_attribute("alt") or "")
+    page.screenshot(path=PICTURES / "exported-screen.png")
+    page.close()
 
 
 def test_a_live_plot_changes_when_the_guest_uses_its_disk(open_notebook: Open) -> None:

@@ -3,10 +3,11 @@
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.programs import SPIN
-from vnb import Console, Disk, Machine
+from vnb import Console, Disk, Keyboard, Machine, Screen
 from vnb.host.chars import Terminal
 from vnb.widgets import snapshot
 from vnb.widgets.face import Face
@@ -74,6 +75,17 @@ def test_the_picture_has_the_console_as_a_page_drew_it(output: Output) -> None:
         shown.console.picture = "<pre>in colour</pre>"
         shown.show()
         assert "<pre>in colour</pre>" in output.shown[-1].data
+
+
+def test_the_picture_has_what_the_screens_show(output: Output) -> None:
+    with Machine(SPIN, memory="1M", devices=[Console(), Keyboard(), Screen(64, 64)]) as machine:
+        shown = face(machine)
+        shown.show()
+        assert "<img" not in output.shown[-1].data
+        machine.devices["screen"].update(0, 0, np.full((64, 64, 4), 99, np.uint8))
+        machine.pause()
+        shown.speak()
+        assert 'the guest&#x27;s screen"' in output.shown[-1].data
 
 
 def test_the_picture_of_a_machine_that_is_gone_stays(output: Output) -> None:

@@ -1,6 +1,9 @@
 """The screen's Python half: what changed, to those who can see it, no faster than they draw it."""
 
 import io
+import random
+import re
+from base64 import b64decode
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from vnb.widgets.screen import IN_FLIGHT, REST, ScreenWidget
 from vnb.widgets.widget import SILENCE
 
 WIDTH, HEIGHT = 640, 480
+SEED = 20261122
 
 
 class Page:
@@ -53,6 +57,13 @@ class Page:
         ((frame, _),) = self.hear()
         self.say("ack", frame=frame["frame"])
         return self
+
+
+def shades(picture: str) -> set[int]:
+    """The shades of what an <img> shows."""
+    found = re.search(r'src="data:image/\w+;base64,([^"]*)"', picture)
+    assert found
+    return set(np.asarray(Image.open(io.BytesIO(b64decode(found[1])))).ravel())
 
 
 @pytest.fixture
@@ -166,3 +177,19 @@ def test_a_page_that_was_closed_holds_nobody_up(page: Page) -> None:
 def test_what_hands_do_on_it_reaches_the_machine(page: Page) -> None:
     page.say("hand", action={"kind": "key", "code": "KeyA", "down": True})
     assert page.keyboard.take()[0] == (1, 30, 1)
+
+
+def test_the_picture_for_pages_without_a_kernel_is_the_last_that_was_drawn(page: Page) -> None:
+    assert page.widget.picture == ""
+    for shade in (100, 200):
+        page.draw(0, 0, WIDTH, HEIGHT, shade)
+        assert shades(page.widget.picture) == {shade}
+        assert page.widget.picture is page.widget.picture
+
+
+def test_a_picture_that_would_be_large_is_one_with_loss(page: Page) -> None:
+    noise = np.frombuffer(random.Random(SEED).randbytes(WIDTH * HEIGHT * 4), np.uint8)
+    page.screen.update(0, 0, noise.reshape(HEIGHT, WIDTH, 4))
+    assert "data:image/jpeg" in page.widget.picture
+    page.draw(0, 0, WIDTH, HEIGHT)
+    assert "data:image/png" in page.widget.picture

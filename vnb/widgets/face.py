@@ -26,7 +26,8 @@ class Face:
             for port, session in machine.consoles.items()
         ]
         self.console = consoles[0]
-        self.widgets = [PanelWidget(machine), *screens(machine), *consoles]
+        self.screens = screens(machine)
+        self.widgets = [PanelWidget(machine), *self.screens, *consoles]
         self._snapshot = Snapshot(self._picture)
         self._publisher = PUBLISHER  # for good, as every widget has it
         self._publisher.add(self)
@@ -46,7 +47,10 @@ class Face:
 
     def _picture(self) -> str:
         machine = self._machine()
-        return "" if machine is None else machine.facts().html(self.console.picture)
+        if machine is None:
+            return ""
+        screens = "".join(screen.picture for screen in self.screens)
+        return machine.facts().html(self.console.picture, screens)
 
 
 def screens(machine: "Machine") -> list[Any]:

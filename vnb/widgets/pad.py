@@ -17,6 +17,8 @@ class PadWidget(Widget):
     _css = STATIC / "padview.css"
     title = traitlets.Unicode().tag(sync=True)
 
+    picture = ""  # for pages without a kernel, on which nobody types
+
     def __init__(self, title: str, devices: Mapping[str, Any]) -> None:
         super().__init__(title=title)
         self._hands = Hands(devices)

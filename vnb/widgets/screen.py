@@ -1,5 +1,7 @@
 """The guest's screen on a page: the parts that changed go out, what hands did there comes in."""
 
+import base64
+import html
 import io
 import threading
 import time
@@ -24,6 +26,9 @@ REST = 0.3
 """Seconds without a change after which a part is at rest."""
 
 QUALITY = 75  # of JPEG
+
+PICTURE = 1 << 17
+"""Bytes of a picture for pages without a kernel from which on it is one with loss."""
 
 
 @dataclass
@@ -79,6 +84,8 @@ class ScreenWidget(Widget):
         self._blurred: Rectangle | None = None  # what was sent with loss
         self._moved = 0.0  # when the last of it changed
         self._cursor: Cursor | None = None  # as the pages know it
+        self._kept = ""  # the picture for pages without a kernel
+        self._stale = True  # whether the screen has another one
         self._stop = screen.on_damage(self._note)
         self._begin()
 
@@ -89,8 +96,18 @@ class ScreenWidget(Widget):
 
     def _note(self, part: Rectangle) -> None:
         if part != NOTHING:
+            self._stale = True
             self._damage.add(part)
         self._publisher.wake()
+
+    @property
+    def picture(self) -> str:
+        """What it looks like now, as HTML; nothing while the guest has not drawn anything."""
+        if self._stale:
+            self._stale = False  # first: what changes from here on is another picture
+            frame = self._screen.frame
+            self._kept = image(frame, self.title) if frame.any() else ""
+        return self._kept
 
     def tell(self) -> float | None:
         """Send what changed, if somebody sees it and has drawn what was sent before."""
@@ -173,3 +190,13 @@ def encoded(pixels: Pixels, exact: bool) -> bytes:
     else:
         image.save(file, "JPEG", quality=QUALITY)
     return file.getvalue()
+
+
+def image(pixels: Pixels, title: str) -> str:
+    """A picture as HTML, for years to come: exact, if that is not large."""
+    data, kind = encoded(pixels, exact=True), "png"
+    if len(data) > PICTURE:
+        data, kind = encoded(pixels, exact=False), "jpeg"
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    words = html.escape(f"{title}: the guest's screen", quote=True)
+    return f'<img alt="{words}" style="max-width:100%;border-radius:4px" src="{source}">'
