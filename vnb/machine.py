@@ -365,7 +365,8 @@ def trouble(loop: Loop, backends: Backends) -> str | None:
     if ended := loop.ended():
         return ended
     if loop.state == "paused":
-        return "the machine is paused"
+        at = "" if loop.stopped_at is None else f" at breakpoint {loop.stopped_at:#x}"
+        return f"the machine is paused{at}"
     if PANIC in backends.said():
         return "the guest's kernel panicked"
     return None

@@ -216,6 +216,23 @@ def test_a_boot_of_which_both_ends_are_translated_eagerly_is_the_interpreter_s(
         assert len(early.regions) > 20 and len(late.regions) > 20
 
 
+def test_a_breakpoint_in_the_kernel_stops_whoever_comes_there(debian: images.Image) -> None:
+    """Every file that is opened comes by that function."""
+    with Machine(debian, memory="192M", jit="auto") as machine:
+        symbols = machine.shell("grep -w do_sys_openat2 /proc/kallsyms", timeout=120).stdout
+        address = int(symbols.split()[0], 16)
+        machine.breakpoints.add(address)
+        with pytest.raises(GuestError, match=f"the machine is paused at breakpoint {address:#x}"):
+            machine.shell("cat /etc/hostname", timeout=60)
+        for _ in range(3):
+            assert machine.reached(timeout=60) == machine.hart.pc == address
+            assert (machine.state, machine.hart.mode) == ("paused", 1)
+            machine.resume()
+        machine.breakpoints.clear()
+        machine.resume()
+        assert machine.shell("echo on", timeout=60).stdout == "on\n"
+
+
 @pytest.mark.parametrize("firmware", ["fw_jump.elf", "fw_dynamic.bin"])
 def test_debian_boots_through_opensbi(debian: images.Image, firmware: str) -> None:
     with Machine(debian, memory="192M", firmware=images.opensbi(firmware)) as machine:
