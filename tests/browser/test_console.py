@@ -84,6 +84,12 @@ def test_a_kernel_that_is_gone_is_said_to_be_and_its_console_stays(open_notebook
     notebook.wait(lambda: "does not answer" in banner.inner_text(), "the banner", timeout=30)
     assert "remember me" in notebook.text()
     notebook.picture("gone")
+    notebook.run_all()
+    notebook.wait(
+        lambda: PROMPT in notebook.text() and "remember me" not in notebook.text(), "another one"
+    )
+    notebook.type("echo anew\n")
+    notebook.wait(lambda: notebook.text().count("anew") == 2, "its answer")
 
 
 def test_two_pages_share_one_kernel_and_its_console(open_notebook: Open) -> None:
