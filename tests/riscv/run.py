@@ -15,7 +15,7 @@ from pathlib import Path
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from vnb.cpu.hart import EngineName, ExitKind, Hart
+from vnb.cpu.hart import EngineName, ExitKind, Hart, TranslatorName
 from vnb.memory import Memory
 
 SLICE = 2_000  # instructions between two looks at tohost
@@ -35,10 +35,10 @@ def load(path: Path, memory: Memory) -> tuple[int, int]:
         return elf["e_entry"], tohost["st_value"]
 
 
-def run(path: Path, engine: EngineName) -> tuple[str, int]:
+def run(path: Path, engine: EngineName, jit: TranslatorName) -> tuple[str, int]:
     """ "passed" or what went wrong, and the number of instructions it took."""
     memory = Memory(4 << 20)
-    hart = Hart(memory, engine=engine, clock="virtual")
+    hart = Hart(memory, engine=engine, clock="virtual", jit=jit)
     entry, tohost = load(path, memory)
     hart.reset(entry)
     while hart.instret < LIMIT:
@@ -55,6 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, help="where the built tests (rv64ui-p-add, …) lie")
     parser.add_argument("--engine", choices=("python", "numba", "llvm"), default="llvm")
+    parser.add_argument("--jit", choices=("off", "eager"), default="off")
     parser.add_argument("--only", default="rv64*", help="a pattern of names (default: %(default)s)")
     options = parser.parse_args()
     names = tuple(f"rv64{suite}-{kind}-" for suite in SUITES for kind in "pv")
@@ -67,7 +68,7 @@ def main() -> int:
         parser.error(f"no riscv-tests called {options.only} in {options.folder}")
     started, instructions, passed = time.perf_counter(), 0, 0
     for path in tests:
-        verdict, instret = run(path, options.engine)
+        verdict, instret = run(path, options.engine, options.jit)
         instructions += instret
         if verdict == "passed":
             passed += 1
@@ -75,7 +76,7 @@ def main() -> int:
             print(f"{path.name}: {verdict}")
     seconds = time.perf_counter() - started
     print(
-        f"{passed} of {len(tests)} passed under engine={options.engine!r}:"
+        f"{passed} of {len(tests)} passed under engine={options.engine!r}, jit={options.jit!r}:"
         f" {instructions:,} instructions in {seconds:.1f} s"
     )
     return int(passed != len(tests))
