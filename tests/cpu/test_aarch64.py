@@ -106,7 +106,7 @@ HOST = Host("preserve_allcc", "preserve_nonecc", x86=False, fma=True)
 
 def region_here(hart: Hart, decoded: DecodedPages) -> Graph | None:
     """The region that would begin at pc, its record filled in."""
-    layout = Layout(decoded, decoded.fetch_tlb(), hart.pc, lambda _: None)
+    layout = Layout(decoded, decoded.fetch_tlb(), hart.pc)
     graph = form(layout.slot, hart.pc & 0xFFF, lambda _: False, Lessons())
     if graph is not None:
         first = hart.state.regions - hart.state.address >> 3

@@ -109,7 +109,7 @@ def test_a_region_that_is_left_by_jumps_is_made_again_with_where_they_go(rng: Ra
         for k, n in enumerate(order):
             hart.memory.write_u64(table + 8 * k, CODE + 4 * len(dispatch) + 20 * n)
         hart.x[5], hart.x[7], hart.x[8] = table, 0x3FF, table
-    agree(rng, *harts, slices=200)
+    agree(rng, *harts, slices=400)
     assert harts[1].translator is not None
     assert max(len(r.graph.lessons.targets) for r in harts[1].translator.regions) > 3
 

@@ -13,7 +13,7 @@ SUPERPAGE_BITS = 0xc
 SUPERPAGES = 0x3000
 SLOTS = 0x800
 SLOT_PAGE_BYTES = 0x4040
-PMPADDR0 = 0x5c0
+PMPADDR0 = 0x600
 NOWHERE = 0x8000000000000000
 INSTRUCTIONS_PER_TICK = 0x20
 EXIT_BUDGET = 0x1
@@ -24,13 +24,38 @@ EXIT_SBI = 0x5
 EXIT_WFI = 0x6
 EXIT_BREAKPOINT = 0x7
 EXIT_TRANSLATE = 0x8
-REGION_LIMIT = 0x400
-REGION_RECORD = 0x80
-REGION_COUNT = 0x78
 ZERO_EXTEND = 0x0
 SIGN_EXTEND = 0x1
 BOX_SINGLE = 0x2
 NOT_A_LOAD = 0x3
+REGION_RECORD = 0x80
+REGION_COUNT = 0x78
+REGION_PAGES = 0xd
+REGION_LIMIT = 0x400
+STENCIL_BYTES = 0x100
+KIND_NONE = 0x0
+KIND_STRAIGHT = 0x1
+KIND_ROUNDS = 0x2
+KIND_BRANCH = 0x3
+KIND_JUMP = 0x4
+KIND_END = 0x5
+STENCIL_ENTER = 0x100
+STENCIL_STEP = 0x101
+STENCIL_GO = 0x102
+STENCIL_LEAVE = 0x103
+HOLE_WIDE = 0x1000000
+HOLE_RELATIVE = 0x2000000
+HOLE_A = 0x0
+HOLE_B = 0x1
+HOLE_C = 0x2
+HOLE_D = 0x3
+HOLE_I = 0x4
+HOLE_PC = 0x5
+HOLE_AFTER = 0x6
+HOLE_COUNT = 0x7
+HOLE_SLOT = 0x8
+HOLE_ON = 0x9
+HOLE_OUT = 0xa
 ALIGNED_1 = -0x1000
 ALIGNED_2 = -0xfff
 ALIGNED_4 = -0xffd
@@ -43,232 +68,233 @@ PAGE_END = 2
 ACROSS = 3
 BREAK = 4
 REGION = 5
-LUI = 6
-AUIPC = 7
-JAL = 8
-JALR = 9
-BEQ = 10
-BNE = 11
-BLT = 12
-BGE = 13
-BLTU = 14
-BGEU = 15
-LB = 16
-LH = 17
-LW = 18
-LD = 19
-LBU = 20
-LHU = 21
-LWU = 22
-SB = 23
-SH = 24
-SW = 25
-SD = 26
-ADDI = 27
-SLTI = 28
-SLTIU = 29
-XORI = 30
-ORI = 31
-ANDI = 32
-SLLI = 33
-SRLI = 34
-SRAI = 35
-ADDIW = 36
-SLLIW = 37
-SRLIW = 38
-SRAIW = 39
-ADD = 40
-SUB = 41
-SLL = 42
-SLT = 43
-SLTU = 44
-XOR = 45
-SRL = 46
-SRA = 47
-OR = 48
-AND = 49
-ADDW = 50
-SUBW = 51
-SLLW = 52
-SRLW = 53
-SRAW = 54
-FENCE = 55
-MUL = 56
-MULH = 57
-MULHSU = 58
-MULHU = 59
-DIV = 60
-DIVU = 61
-REM = 62
-REMU = 63
-MULW = 64
-DIVW = 65
-DIVUW = 66
-REMW = 67
-REMUW = 68
-ADD_UW = 69
-SH1ADD = 70
-SH2ADD = 71
-SH3ADD = 72
-SH1ADD_UW = 73
-SH2ADD_UW = 74
-SH3ADD_UW = 75
-SLLI_UW = 76
-ANDN = 77
-ORN = 78
-XNOR = 79
-CLZ = 80
-CTZ = 81
-CPOP = 82
-CLZW = 83
-CTZW = 84
-CPOPW = 85
-MAX = 86
-MAXU = 87
-MIN = 88
-MINU = 89
-SEXT_B = 90
-SEXT_H = 91
-ZEXT_H = 92
-ROL = 93
-ROR = 94
-RORI = 95
-ROLW = 96
-RORW = 97
-RORIW = 98
-ORC_B = 99
-REV8 = 100
-BCLR = 101
-BCLRI = 102
-BEXT = 103
-BEXTI = 104
-BINV = 105
-BINVI = 106
-BSET = 107
-BSETI = 108
-CZERO_EQZ = 109
-CZERO_NEZ = 110
-FLW = 111
-FSW = 112
-FLD = 113
-FSD = 114
-C_LUI = 115
-C_JAL = 116
-C_JALR = 117
-C_BEQ = 118
-C_BNE = 119
-C_LW = 120
-C_LD = 121
-C_SW = 122
-C_SD = 123
-C_ADDI = 124
-C_ANDI = 125
-C_SLLI = 126
-C_SRLI = 127
-C_SRAI = 128
-C_ADDIW = 129
-C_ADD = 130
-C_SUB = 131
-C_XOR = 132
-C_OR = 133
-C_AND = 134
-C_ADDW = 135
-C_SUBW = 136
-C_FLD = 137
-C_FSD = 138
-LR_W = 139
-SC_W = 140
-AMOSWAP_W = 141
-AMOADD_W = 142
-AMOXOR_W = 143
-AMOAND_W = 144
-AMOOR_W = 145
-AMOMIN_W = 146
-AMOMAX_W = 147
-AMOMINU_W = 148
-AMOMAXU_W = 149
-LR_D = 150
-SC_D = 151
-AMOSWAP_D = 152
-AMOADD_D = 153
-AMOXOR_D = 154
-AMOAND_D = 155
-AMOOR_D = 156
-AMOMIN_D = 157
-AMOMAX_D = 158
-AMOMINU_D = 159
-AMOMAXU_D = 160
-CSRRW = 161
-CSRRS = 162
-CSRRC = 163
-CSRRWI = 164
-CSRRSI = 165
-CSRRCI = 166
-ECALL = 167
-EBREAK = 168
-SRET = 169
-MRET = 170
-WFI = 171
-SFENCE_VMA = 172
-FENCE_I = 173
-FMADD_S = 174
-FMADD_D = 175
-FMSUB_S = 176
-FMSUB_D = 177
-FNMSUB_S = 178
-FNMSUB_D = 179
-FNMADD_S = 180
-FNMADD_D = 181
-FADD_S = 182
-FADD_D = 183
-FSUB_S = 184
-FSUB_D = 185
-FMUL_S = 186
-FMUL_D = 187
-FDIV_S = 188
-FDIV_D = 189
-FSQRT_S = 190
-FSQRT_D = 191
-FSGNJ_S = 192
-FSGNJ_D = 193
-FSGNJN_S = 194
-FSGNJN_D = 195
-FSGNJX_S = 196
-FSGNJX_D = 197
-FMIN_S = 198
-FMIN_D = 199
-FMAX_S = 200
-FMAX_D = 201
-FEQ_S = 202
-FEQ_D = 203
-FLT_S = 204
-FLT_D = 205
-FLE_S = 206
-FLE_D = 207
-FCLASS_S = 208
-FCLASS_D = 209
-FCVT_W_S = 210
-FCVT_W_D = 211
-FCVT_WU_S = 212
-FCVT_WU_D = 213
-FCVT_L_S = 214
-FCVT_L_D = 215
-FCVT_LU_S = 216
-FCVT_LU_D = 217
-FCVT_S_W = 218
-FCVT_D_W = 219
-FCVT_S_WU = 220
-FCVT_D_WU = 221
-FCVT_S_L = 222
-FCVT_D_L = 223
-FCVT_S_LU = 224
-FCVT_D_LU = 225
-FMV_X_W = 226
-FMV_X_D = 227
-FMV_W_X = 228
-FMV_D_X = 229
-FCVT_S_D = 230
-FCVT_D_S = 231
+BLOCK = 6
+LUI = 7
+AUIPC = 8
+JAL = 9
+JALR = 10
+BEQ = 11
+BNE = 12
+BLT = 13
+BGE = 14
+BLTU = 15
+BGEU = 16
+LB = 17
+LH = 18
+LW = 19
+LD = 20
+LBU = 21
+LHU = 22
+LWU = 23
+SB = 24
+SH = 25
+SW = 26
+SD = 27
+ADDI = 28
+SLTI = 29
+SLTIU = 30
+XORI = 31
+ORI = 32
+ANDI = 33
+SLLI = 34
+SRLI = 35
+SRAI = 36
+ADDIW = 37
+SLLIW = 38
+SRLIW = 39
+SRAIW = 40
+ADD = 41
+SUB = 42
+SLL = 43
+SLT = 44
+SLTU = 45
+XOR = 46
+SRL = 47
+SRA = 48
+OR = 49
+AND = 50
+ADDW = 51
+SUBW = 52
+SLLW = 53
+SRLW = 54
+SRAW = 55
+FENCE = 56
+MUL = 57
+MULH = 58
+MULHSU = 59
+MULHU = 60
+DIV = 61
+DIVU = 62
+REM = 63
+REMU = 64
+MULW = 65
+DIVW = 66
+DIVUW = 67
+REMW = 68
+REMUW = 69
+ADD_UW = 70
+SH1ADD = 71
+SH2ADD = 72
+SH3ADD = 73
+SH1ADD_UW = 74
+SH2ADD_UW = 75
+SH3ADD_UW = 76
+SLLI_UW = 77
+ANDN = 78
+ORN = 79
+XNOR = 80
+CLZ = 81
+CTZ = 82
+CPOP = 83
+CLZW = 84
+CTZW = 85
+CPOPW = 86
+MAX = 87
+MAXU = 88
+MIN = 89
+MINU = 90
+SEXT_B = 91
+SEXT_H = 92
+ZEXT_H = 93
+ROL = 94
+ROR = 95
+RORI = 96
+ROLW = 97
+RORW = 98
+RORIW = 99
+ORC_B = 100
+REV8 = 101
+BCLR = 102
+BCLRI = 103
+BEXT = 104
+BEXTI = 105
+BINV = 106
+BINVI = 107
+BSET = 108
+BSETI = 109
+CZERO_EQZ = 110
+CZERO_NEZ = 111
+FLW = 112
+FSW = 113
+FLD = 114
+FSD = 115
+C_LUI = 116
+C_JAL = 117
+C_JALR = 118
+C_BEQ = 119
+C_BNE = 120
+C_LW = 121
+C_LD = 122
+C_SW = 123
+C_SD = 124
+C_ADDI = 125
+C_ANDI = 126
+C_SLLI = 127
+C_SRLI = 128
+C_SRAI = 129
+C_ADDIW = 130
+C_ADD = 131
+C_SUB = 132
+C_XOR = 133
+C_OR = 134
+C_AND = 135
+C_ADDW = 136
+C_SUBW = 137
+C_FLD = 138
+C_FSD = 139
+LR_W = 140
+SC_W = 141
+AMOSWAP_W = 142
+AMOADD_W = 143
+AMOXOR_W = 144
+AMOAND_W = 145
+AMOOR_W = 146
+AMOMIN_W = 147
+AMOMAX_W = 148
+AMOMINU_W = 149
+AMOMAXU_W = 150
+LR_D = 151
+SC_D = 152
+AMOSWAP_D = 153
+AMOADD_D = 154
+AMOXOR_D = 155
+AMOAND_D = 156
+AMOOR_D = 157
+AMOMIN_D = 158
+AMOMAX_D = 159
+AMOMINU_D = 160
+AMOMAXU_D = 161
+CSRRW = 162
+CSRRS = 163
+CSRRC = 164
+CSRRWI = 165
+CSRRSI = 166
+CSRRCI = 167
+ECALL = 168
+EBREAK = 169
+SRET = 170
+MRET = 171
+WFI = 172
+SFENCE_VMA = 173
+FENCE_I = 174
+FMADD_S = 175
+FMADD_D = 176
+FMSUB_S = 177
+FMSUB_D = 178
+FNMSUB_S = 179
+FNMSUB_D = 180
+FNMADD_S = 181
+FNMADD_D = 182
+FADD_S = 183
+FADD_D = 184
+FSUB_S = 185
+FSUB_D = 186
+FMUL_S = 187
+FMUL_D = 188
+FDIV_S = 189
+FDIV_D = 190
+FSQRT_S = 191
+FSQRT_D = 192
+FSGNJ_S = 193
+FSGNJ_D = 194
+FSGNJN_S = 195
+FSGNJN_D = 196
+FSGNJX_S = 197
+FSGNJX_D = 198
+FMIN_S = 199
+FMIN_D = 200
+FMAX_S = 201
+FMAX_D = 202
+FEQ_S = 203
+FEQ_D = 204
+FLT_S = 205
+FLT_D = 206
+FLE_S = 207
+FLE_D = 208
+FCLASS_S = 209
+FCLASS_D = 210
+FCVT_W_S = 211
+FCVT_W_D = 212
+FCVT_WU_S = 213
+FCVT_WU_D = 214
+FCVT_L_S = 215
+FCVT_L_D = 216
+FCVT_LU_S = 217
+FCVT_LU_D = 218
+FCVT_S_W = 219
+FCVT_D_W = 220
+FCVT_S_WU = 221
+FCVT_D_WU = 222
+FCVT_S_L = 223
+FCVT_D_L = 224
+FCVT_S_LU = 225
+FCVT_D_LU = 226
+FMV_X_W = 227
+FMV_X_D = 228
+FMV_W_X = 229
+FMV_D_X = 230
+FCVT_S_D = 231
+FCVT_D_S = 232
 
 
 # from source/trap.py ------------------------------------------------------------------------
@@ -961,6 +987,8 @@ SENTINEL = SLOTS * 8
 STORES = SENTINEL + 8
 SOURCE = SENTINEL + 16
 TRANSLATED = SENTINEL + 24
+KNOWN = SENTINEL + 32
+JOINED = SENTINEL + 40
 
 STORES_ALLOWED = 32
 PATIENCE_LIMIT = 24
@@ -1037,6 +1065,8 @@ def new_page(S, pa):
     st64(page + SENTINEL, PAGE_END)
     st64(page + STORES, 0)
     st64(page + TRANSLATED, 0)
+    st64(page + KNOWN, 0)
+    st64(page + JOINED, 0)
     st64(page + SOURCE, S.ram + ((pa & ~OFFSET) - S.ram_base))
     # stores must now come to forget_code: no store TLB may still know the page
     tlb = S.tlbs + TLB_BYTES
@@ -1069,6 +1099,8 @@ def decode(S, place):
     if S.breakpoint_count != 0 and breaks(S, place_offset(S, place), OFFSET) != 0:
         w = BREAK
     st64(place, w)
+    known = place - (place_offset(S, place) << 2) + KNOWN
+    st64(known, ld64(known) + 1)
     return 0
 
 
@@ -2168,6 +2200,8 @@ def sample_if_due(S, instret):
     if S.sample_at - instret - 1 < S.poll:
         return 0
     S.sample_at = instret + S.poll
+    if S.stencils != 0:
+        join_if_new(S, S.pc)
     if S.region_refused == 0:
         sample(S, S.pc, 0)
     S.region_refused = 0
@@ -2239,6 +2273,258 @@ def region_flags(S, m):
 def region_float(S, w, a, b):
     """A float instruction that a region's host arithmetic could not do; float_on is 1."""
     return float_slow(S, w, a, b)
+
+
+# from source/block.py -----------------------------------------------------------------------
+
+# words of a stencil, before its holes
+STENCIL_CODE = 0
+STENCIL_SIZE = 8
+STENCIL_KIND = 16
+STENCIL_HOLES = 24
+STENCIL_FIRST = 32
+
+# a word in the list of ways out that still lack their code: where, hole, pc, count, slot
+WAY_OUT = 40
+
+MOST_JOINED = 32
+FEW_JOINED = 8
+"""Instructions of a block, and those after which it ends where another begins."""
+BLOCK_ROOM = 16384
+MOST_REWRITTEN = 4
+"""Pages whose code changed more often than that have no blocks."""
+
+
+def plain_slot(w):
+    """The instruction's own slot, where a block begins."""
+    if w & 255 == BLOCK:
+        return ld64((w >> 8) - 8)
+    return w
+
+
+def block_step(S, w, pc):
+    """For readings without stencils: what turns pc into the slot that a block hides, alone."""
+    st64(S.decoded, plain_slot(w))
+    st64(S.decoded + 8, PAGE_END)
+    st64(S.decoded + 16, PAGE_END)
+    return S.decoded - (pc << 2)
+
+
+def stencil_of(S, operation):
+    return S.stencils + operation * STENCIL_BYTES
+
+
+def stencil_kind(S, w):
+    """What an instruction is to a block; rounding modes that the host never has rule some out."""
+    kind = ld64(stencil_of(S, w & 255) + STENCIL_KIND)
+    if kind == KIND_ROUNDS:
+        return select(w >> 63, KIND_NONE, KIND_STRAIGHT)
+    return kind
+
+
+def join_if_new(S, pc):
+    """Make blocks of pc's page if that is worth it: once a quarter more of it has been decoded."""
+    entry = S.fetch_tlb + (pc >> 8 & TLB_INDEX)
+    if ld64(entry) != pc & ~OFFSET:
+        return 0
+    page = ld64(entry + 8) + ((pc & ~OFFSET) << 2)
+    joined = ld64(page + JOINED)
+    if ld64(page + KNOWN) <= joined + (joined >> 2) + 1:
+        return 0
+    ram_page = ld64(page + SOURCE) - S.ram >> 12
+    if ld8(S.code_writes + ram_page) > MOST_REWRITTEN:
+        return 0
+    st64(page + JOINED, ld64(page + KNOWN))
+    st64(page + TRANSLATED, 1)
+    mark_leaders(S, page)
+    index = 0
+    while index < SLOTS:
+        if ld8(S.leaders + index) != 0:
+            if S.block_code + BLOCK_ROOM > S.block_end:
+                forget_blocks(S)
+                return 0
+            make_block(S, page, index)
+        index += 1
+    return 0
+
+
+def forget_blocks(S):
+    """No room is left: everything is decoded anew, and blocks begin anew."""
+    memset(S.code_pages, 0, (S.ram_size >> 12) * 4)
+    memset(S.tlbs, 0xFF, TLBS * TLB_BYTES)
+    S.fill_count = 0
+    S.decoded_count = 1
+    S.block_code = S.block_first
+
+
+def mark_leaders(S, page):
+    """Note where the decoded instructions of a page are come to from elsewhere than from before."""
+    memset(S.leaders, 0, SLOTS)
+    expected = SLOTS
+    index = 0
+    while index < SLOTS:
+        w = plain_slot(ld64(page + (index << 3)))
+        if w & 255 != UNDECODED:
+            kind = stencil_kind(S, w)
+            if index != expected and kind != KIND_NONE:
+                st8(S.leaders + index, 1)
+            expected = SLOTS
+            if kind == KIND_STRAIGHT or kind == KIND_BRANCH:
+                expected = index + (w >> 33 & 3)
+            if kind == KIND_BRANCH or kind == KIND_JUMP:
+                target = (index << 1) + sar(w, 40)
+                if target < 4096:
+                    st8(S.leaders + (target >> 1), 1)
+        index += 1
+
+
+def copy_stencil(stencil, place):
+    """Put a stencil's code somewhere; up to seven bytes more may be written. Where it ends."""
+    code = ld64(stencil + STENCIL_CODE)
+    size = ld64(stencil + STENCIL_SIZE)
+    k = 0
+    while k < size:
+        st64(place + k, ld64(code + k))
+        k += 8
+    return place + size
+
+
+def fill_holes(S, stencil, place, ways, pc, count, w):
+    """Fill the holes of a copy; those for ways out join the list of `ways`. How long that is."""
+    hole = stencil + STENCIL_FIRST
+    end = hole + ld64(stencil + STENCIL_HOLES) * 8
+    while hole < end:
+        h = ld64(hole)
+        if h >> 16 & 255 == HOLE_OUT:
+            way = S.ways_out + ways * WAY_OUT
+            st64(way, place)
+            st64(way + 8, h)
+            st64(way + 16, pc)
+            st64(way + 24, count)
+            st64(way + 32, w)
+            ways += 1
+        else:
+            patch(place, h, ld64(S.holes + (h >> 16 & 255) * 8))
+        hole += 8
+    return ways
+
+
+def add_stencil(S, stencil, place, ways, pc, count, w):
+    """Copy a stencil and fill its holes: where it ends, and how many ways out there are."""
+    end = copy_stencil(stencil, place)
+    st64(S.holes + HOLE_ON * 8, end)
+    return end, fill_holes(S, stencil, place, ways, pc, count, w)
+
+
+def patch(place, h, value):
+    """Put a value into a hole: offset, number << 16, HOLE_WIDE, HOLE_RELATIVE, addend << 32."""
+    where = place + (h & 0xFFFF)
+    value += sar(h, 32)
+    if h & HOLE_RELATIVE != 0:
+        value -= where
+    if h & HOLE_WIDE != 0:
+        st64(where, value)
+    else:
+        st32(where, value)
+
+
+def set_holes(S, w, pc, count):
+    """What the holes of an instruction's stencil hold; pc and count are as the block began."""
+    immediate = sar(w, 40)
+    st64(S.holes + HOLE_A * 8, w >> 13 & 0x7F8)
+    st64(S.holes + HOLE_B * 8, w >> 21 & 0x7F8)
+    st64(S.holes + HOLE_C * 8, (F0 + (immediate & 31)) << 3)
+    st64(S.holes + HOLE_D * 8, w >> 5 & 0x7F8)
+    st64(S.holes + HOLE_I * 8, immediate)
+    st64(S.holes + HOLE_PC * 8, pc)
+    st64(S.holes + HOLE_AFTER * 8, pc + (w >> 32 & 7))
+    st64(S.holes + HOLE_COUNT * 8, count)
+    st64(S.holes + HOLE_SLOT * 8, w)
+
+
+def go_on(S, place, first, target, count):
+    """Have a block leave for an offset of its page, or outside, after `count` instructions."""
+    stencil = stencil_of(S, select(ltu(target, 4096), STENCIL_GO, STENCIL_LEAVE))
+    set_holes(S, 0, target - first, count)
+    return add_last(S, stencil, place)
+
+
+def add_last(S, stencil, place):
+    """A stencil without ways out: where it ends."""
+    end = copy_stencil(stencil, place)
+    fill_holes(S, stencil, place, 0, 0, 0, 0)
+    return end
+
+
+def make_block(S, page, index):
+    """A block that begins at a slot, unless it would hold a single instruction."""
+    begin = (S.block_code + 15 & ~15) + 16
+    entry = stencil_of(S, STENCIL_ENTER)
+    hidden = plain_slot(ld64(page + (index << 3)))
+    first = index << 1
+    place = copy_stencil(entry, begin)
+    ways = 1
+    at = first
+    count = 0
+    joining = 1
+    while joining != 0:
+        w = UNDECODED
+        if at < 4096:
+            w = plain_slot(ld64(page + (at << 2)))
+        stencil = stencil_of(S, w & 255)
+        kind = stencil_kind(S, w)
+        if ends_before(S, kind, at, count) != 0:
+            place = go_on(S, place, first, at, count)
+            joining = 0
+        else:
+            pc = at - first
+            target = at + sar(w, 40)
+            count += 1
+            at += w >> 32 & 7
+            if kind == KIND_END:
+                set_holes(S, w, pc, count)
+                place, ways = add_stencil(S, stencil, place, ways, 0, 0, 0)
+                joining = 0
+            elif kind == KIND_BRANCH:
+                set_holes(S, w, pc, count)
+                place, ways = add_stencil(S, stencil, place, ways, target, count, 0)
+            else:
+                set_holes(S, w, pc, count - 1)
+                place, ways = add_stencil(S, stencil, place, ways, pc, count - 1, w)
+                if kind == KIND_JUMP:
+                    at = target
+    if count > 1:
+        set_holes(S, 0, 0, count)
+        fill_holes(S, entry, begin, 0, 0, 0, hidden)
+        S.block_code = make_ways_out(S, place, first, ways)
+        st64(begin - 8, hidden)
+        st64(page + (index << 3), BLOCK | begin << 8)
+        S.n_blocks += 1
+
+
+def ends_before(S, kind, at, count):
+    """Whether a block ends before an instruction."""
+    if kind == KIND_NONE or count == MOST_JOINED:
+        return 1
+    return select(ltu(count, FEW_JOINED), 0, ld8(S.leaders + (at >> 1)))
+
+
+def make_ways_out(S, place, first, ways):
+    """The code at the ends of ways out: on to where a branch goes, or the interpreter's turn."""
+    k = 0
+    while k < ways:
+        way = S.ways_out + k * WAY_OUT
+        patch(ld64(way), ld64(way + 8), place)
+        pc = ld64(way + 16)
+        count = ld64(way + 24)
+        w = ld64(way + 32)
+        if w == 0:
+            place = go_on(S, place, first, pc, count)
+        else:
+            set_holes(S, w, pc, count)
+            place = add_last(S, stencil_of(S, STENCIL_STEP), place)
+        k += 1
+    return place
 
 
 # from csr.py and isa.py -----------------------------------------------------------------------
@@ -3390,6 +3676,10 @@ def run(S):
                         continue
                     break
                 base = single_step(S, record, pc, left)
+                page = pc ^ NOWHERE
+                continue
+            elif operation == BLOCK:
+                base = block_step(S, w, pc)
                 page = pc ^ NOWHERE
                 continue
             elif operation == LUI:

@@ -13,12 +13,14 @@ ROOM = Path(__file__).parent
 ENGINE = ROOM / "_engine.py"
 SOURCES = (
     "trap", "pmp", "mmu", "fetch", "breakpoint", "system", "integer", "float", "float_convert",
-    "float_host", "region",
+    "float_host", "region", "block",
 )  # fmt: skip
 
-SPECIAL = ("UNDECODED", "INVALID", "PAGE_END", "ACROSS", "BREAK", "REGION")
-"""Operations of slots that hold no instruction; REGION holds the place of a region's record."""
+SPECIAL = ("UNDECODED", "INVALID", "PAGE_END", "ACROSS", "BREAK", "REGION", "BLOCK")
+"""Operations of slots that hold no instruction, but the place of a region's record, or of code."""
 
+PREFIXES = ("REGION_", "STENCIL_", "KIND_", "HOLE_")
+"""Of what state.py lays out, what the dialect speaks of."""
 EXTENSIONS = ("ZERO_EXTEND", "SIGN_EXTEND", "BOX_SINGLE", "NOT_A_LOAD")
 
 ATOMIC, SYSTEM = ("lr", "sc", "amo"), ("csr", "system")
@@ -172,6 +174,7 @@ def _chain() -> str:
             "    if pc - page < 4096:\n        continue\n    break\n"
             "base = single_step(S, record, pc, left)\npage = pc ^ NOWHERE\ncontinue\n"
         ),
+        "BLOCK": "base = block_step(S, w, pc)\npage = pc ^ NOWHERE\ncontinue\n",
     }
     bodies = list(special.items())
     bodies += [(r.constant, _handler(r, 4)) for r in ROWS if not _shares_handler(r)]
@@ -405,17 +408,15 @@ def _constants() -> str:
         "FILL_LOG": state.FILL_LOG,
         "SUPERPAGE_BITS": state.SUPERPAGE_BITS,
         "SUPERPAGES": state.SUPERPAGES,
-        "SLOTS": state.SLOTS,
-        "SLOT_PAGE_BYTES": state.SLOT_PAGE_BYTES,
+        **{name: getattr(state, name) for name in ("SLOTS", "SLOT_PAGE_BYTES")},
         "PMPADDR0": state.OFFSETS["pmpaddr0"],
         "NOWHERE": 1 << 63,
         "INSTRUCTIONS_PER_TICK": INSTRUCTIONS_PER_TICK,
         **{f"EXIT_{kind.name}": int(kind) for kind in ExitKind},
         "EXIT_TRANSLATE": TRANSLATE,
-        "REGION_LIMIT": state.REGION_LIMIT,
-        "REGION_RECORD": state.REGION_RECORD,
-        "REGION_COUNT": state.REGION_COUNT,
         **{name: getattr(state, name) for name in EXTENSIONS},
+        **{n: v for n, v in vars(state).items() if n.startswith(PREFIXES)},
+        **{f"HOLE_{name}": number for number, name in enumerate(state.HOLES)},
         **{f"ALIGNED_{size}": ~(0xFFF ^ (size - 1)) for size in (1, 2, 4, 8)},
     }
     text = "# layout\n" + "".join(f"{name} = {value:#x}\n" for name, value in layout.items())

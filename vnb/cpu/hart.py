@@ -166,7 +166,8 @@ class Hart:
         for name in ("region_address", "region_flags", "region_float", "region_next"):
             function = self._run.linker.get_function_address(name)  # type: ignore[attr-defined]
             setattr(self.state, name, function)
-        return Translator(self.state, self.memory, PACES[jit], background=jit == "auto")
+        operations = self._run.linker.get_global_value_address("operations")  # type: ignore[attr-defined]
+        return Translator(self.state, self.memory, PACES[jit], jit == "auto", operations)
 
     def _host_fma(self) -> bool:
         if self.engine == "python":

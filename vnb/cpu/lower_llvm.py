@@ -8,6 +8,7 @@ from llvmlite import ir
 
 from vnb.cpu.dialect import DialectError, Engine, assigned_names, dispatch
 from vnb.cpu.emit import EMIT, I1, I64, OPERATORS, Value, const
+from vnb.cpu.generate import OPERATIONS
 
 CARRIED = ("S", "pc", "left", "base", "page", "load_tlb", "store_tlb", "w")
 """The run loop's variables that one operation hands to the next, all in host registers."""
@@ -200,10 +201,13 @@ class _RunLoop:
         other = self._declare("other")
         kind = ir.ArrayType(HANDLER.as_pointer(), 256)
         self.table = ir.GlobalVariable(engine.module, kind, "operations")
-        self.table.global_constant, self.table.linkage = True, "internal"
+        self.table.global_constant = True  # and visible: blocks go on by it
         self.table.initializer = ir.Constant(kind, [operations.get(n, other) for n in range(256)])
         for number, function in operations.items():
-            self._define(function, table[number])
+            if number == OPERATIONS["BLOCK"]:
+                self._define_block(function)
+            else:
+                self._define(function, table[number])
         self._define(other, [*fetch[-1:], *rest])
 
     def _declare(self, name: str) -> ir.Function:
@@ -235,6 +239,13 @@ class _RunLoop:
         inside.statements(body)
         if not inside.b.block.is_terminated:
             again()
+
+    def _define_block(self, function: ir.Function) -> None:
+        """A block's code is an operation like the others: it goes on there."""
+        b = ir.IRBuilder(function.append_basic_block("entry"))
+        slot = function.args[CARRIED.index("w")]
+        code = b.inttoptr(b.lshr(slot, const(8)), HANDLER.as_pointer())
+        b.ret(b.call(code, function.args, cconv=self.engine.convention, tail="musttail"))
 
     def call_next(self, inside: _Body, tail: str) -> Value:
         """Fetch an instruction and call its operation."""

@@ -11,12 +11,15 @@ from vnb.cpu.dialect import engine
 from vnb.cpu.progress import Progress
 
 
-def target_machine(level: int = 2) -> llvm.TargetMachine:
+def target_machine(level: int = 2, **options: str) -> llvm.TargetMachine:
     """This host, with all that its processor offers; `level` is that of code generation."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=level
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=level,
+        **options,
     )
 
 

@@ -50,6 +50,14 @@ region_address  host address of the function, for regions to call
 region_float    host address of the function, for regions to call
 region_flags    host address of the function, for regions to call
 region_next     host address of the function, for regions to call
+operations      host address of the run loop's table, for blocks to go on by
+stencils        host address of the stencils by operation; 0: no blocks are made
+block_first     host address of the room for blocks
+block_code      host address of what is free of it
+block_end       host address of its end
+leaders         host address: bytes by slot of a page, 1 where a block should begin
+holes           host address of what holes are to be filled with, by number
+ways_out        host address of a list of ways out of a block
 
 ram             host address of RAM
 ram_base        physical address of RAM
@@ -131,6 +139,7 @@ n_float_soft    statistics: float instructions done by soft arithmetic
 n_devices       statistics: device accesses
 n_waits         statistics: WFIs
 n_region_exits  statistics: times that a region was left
+n_blocks        statistics: blocks made
 """
 
 OFFSETS: dict[str, int] = {
@@ -176,6 +185,18 @@ SAMPLES = 256
 BREAKPOINTS = 64
 """Breakpoints that a hart may have."""
 
+STENCIL_BYTES = 256
+"""A stencil: where its code is, its size, its kind, and its holes."""
+KIND_NONE, KIND_STRAIGHT, KIND_ROUNDS, KIND_BRANCH, KIND_JUMP, KIND_END = range(6)
+"""Kinds: what an instruction is to a block."""
+STENCIL_ENTER, STENCIL_STEP, STENCIL_GO, STENCIL_LEAVE = range(256, 260)
+"""Stencils of no operation: a block's begin, one instruction interpreted, ways out of a block."""
+HOLES = ("A", "B", "C", "D", "I", "PC", "AFTER", "COUNT", "SLOT", "ON", "OUT")
+"""What holes are for: registers' offsets, the immediate, what to add to pc, what was retired, the
+slot, the next stencil's place and the way out's.
+"""
+HOLE_WIDE, HOLE_RELATIVE = 1 << 24, 1 << 25
+
 ZERO_EXTEND, SIGN_EXTEND, BOX_SINGLE, NOT_A_LOAD = range(4)
 """What becomes of the value that a LOAD waits for."""
 
@@ -195,6 +216,9 @@ class State:
             "breakpoints": BREAKPOINTS * 8,
             "samples": SAMPLES * 16,
             "regions": REGIONS * REGION_RECORD,
+            "leaders": SLOTS,
+            "holes": len(HOLES) * 8,
+            "ways_out": 128 * 40,
             "code_writes": (ram_pages + 7) & ~7,
             "decoded": DECODED_PAGES * SLOT_PAGE_BYTES,
         }

@@ -2,12 +2,21 @@
 
 from collections.abc import Callable
 
+from vnb.cpu.jit.blocks import hidden
 from vnb.cpu.jit.graph import Instruction, rows_by_operation
-from vnb.cpu.state import SLOT_PAGE_BYTES, SLOTS, TLB_BYTES, TLB_ENTRIES, State
+from vnb.cpu.state import (
+    REGION_RECORD,
+    REGIONS,
+    SLOT_PAGE_BYTES,
+    SLOTS,
+    TLB_BYTES,
+    TLB_ENTRIES,
+    State,
+)  # fmt: skip
 from vnb.memory import Memory
 
 PAGE_WORDS = SLOT_PAGE_BYTES >> 3
-SOURCE, TRANSLATED = SLOTS + 2, SLOTS + 3
+SOURCE, TRANSLATED, JOINED = SLOTS + 2, SLOTS + 3, SLOTS + 5
 """Words behind the slots of a decoded page, as source/fetch.py numbers them."""
 
 MOST_REWRITTEN = 4
@@ -26,6 +35,11 @@ class DecodedPages:
         first = (state.decoded - state.address) >> 3
         self.words = state.block[first:]
         self.address = state.decoded
+        first = (state.regions - state.address) >> 3
+        self.records = state.block[first : first + REGIONS * REGION_RECORD // 8]
+        from vnb.cpu.generate import OPERATIONS
+
+        self.region, self.block = OPERATIONS["REGION"], OPERATIONS["BLOCK"]
 
     def number(self, place: int) -> int:
         """The decoded page that a slot's host address is in."""
@@ -33,6 +47,16 @@ class DecodedPages:
 
     def word(self, number: int, index: int) -> int:
         return self.words[number * PAGE_WORDS + index]
+
+    def plain(self, word: int) -> int:
+        """An instruction's own slot, where a region or a block begins."""
+        if self.is_region(word):
+            return self.records[(word >> 11) + 1]
+        return hidden(word) if word & 255 == self.block else word
+
+    def is_region(self, word: int) -> bool:
+        """Whether a slot enters a region."""
+        return word & 255 == self.region
 
     def at(self, place: int) -> int:
         """The slot at a host address."""
@@ -84,21 +108,14 @@ _EMPTY = memoryview(b"\xff" * TLB_BYTES).cast("Q")
 class Layout:
     """The decoded pages around one virtual address, by their distance in pages."""
 
-    def __init__(
-        self,
-        decoded: DecodedPages,
-        tlb: memoryview,
-        va: int,
-        hidden: Callable[[int], int | None],
-    ) -> None:
+    def __init__(self, decoded: DecodedPages, tlb: memoryview, va: int) -> None:
         self.decoded, self.tlb, self.origin = decoded, tlb, va & ~0xFFF
-        self.hidden = hidden
         self.numbers: dict[int, int | None] = {}
 
     @classmethod
     def of(cls, decoded: DecodedPages, va: int, numbers: dict[int, int]) -> "Layout":
         """Pages that are known already, and no others."""
-        layout = cls(decoded, _EMPTY, va, lambda _: None)
+        layout = cls(decoded, _EMPTY, va)
         layout.numbers |= numbers
         return layout
 
@@ -129,14 +146,12 @@ class Layout:
         return 0 if number is None else self.decoded.word(number, (at & 0xFFF) >> 1)
 
     def slot(self, at: int) -> int:
-        """The same, but where a region begins the slot that it hides."""
-        word = self.word(at)
-        hidden = self.hidden(word)
-        return word if hidden is None else hidden
+        """The same, but where a region or a block begins the slot that it hides."""
+        return self.decoded.plain(self.word(at))
 
     def is_entry(self, at: int) -> bool:
         """Whether a region begins there."""
-        return self.hidden(self.word(at)) is not None
+        return self.decoded.is_region(self.word(at))
 
 
 def head(slot: Callable[[int], int], at: int) -> int:

@@ -6,10 +6,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
+from vnb.cpu.jit.blocks import Blocks
 from vnb.cpu.jit.code import Linker, make
 from vnb.cpu.jit.graph import Lessons
 from vnb.cpu.jit.kept import Sightings, keep, recall
-from vnb.cpu.jit.places import TRANSLATED, DecodedPages, Layout, head
+from vnb.cpu.jit.places import JOINED, TRANSLATED, DecodedPages, Layout, head
 from vnb.cpu.jit.region import Region, translate
 from vnb.cpu.jit.report import Report
 from vnb.cpu.state import OFFSETS, REGION_COUNT, REGION_RECORD, REGIONS, State
@@ -66,7 +67,10 @@ def _translate(pc: int, layout: Layout, linker: Linker, lessons: Lessons) -> Reg
 class Translator:
     """Serves one hart, on the hart's thread; only `translate` runs on another."""
 
-    def __init__(self, state: State, memory: Memory, pace: Pace, background: bool) -> None:
+    def __init__(
+        self, state: State, memory: Memory, pace: Pace, background: bool, operations: int
+    ) -> None:
+        """`operations`: the address of the run loop's table."""
         self.state, self.background, self.pace = state, background, pace
         self.decoded = DecodedPages(state, memory)
         self.regions: list[Region] = []
@@ -80,22 +84,15 @@ class Translator:
         self._exits: dict[int, Counter[int]] = {}  # where each region was seen to be left for
         self._pupil: int | None = None
         self._entries: list[tuple[int, int]] = []  # the decoded page and the slot of each region
-        first = (state.regions - state.address) >> 3
-        self._records = state.block[first : first + REGIONS * REGION_RECORD // 8]
+        self._records = self.decoded.records
         first = (state.samples - state.address) >> 3
         self._samples = state.block[first : first + 2 * pace.samples]
-        self._region = self._operation()
         self._sightings = Sightings(self.decoded) if background else None
         if background:
             _background().submit(_open_workshop)  # it takes a while until it can be of use
+        self.blocks = Blocks(state, operations)
         state.sample_limit = pace.samples
         state.poll = pace.poll
-
-    @staticmethod
-    def _operation() -> int:
-        from vnb.cpu.generate import OPERATIONS
-
-        return OPERATIONS["REGION"]
 
     def serve(self) -> None:
         """The engine left for the translator."""
@@ -109,7 +106,7 @@ class Translator:
             number, place = packed >> 48, packed & PLACE
             if number:
                 self._note_exit(number - 1, pc)
-            if self._hidden(self.decoded.at(place)) is not None:
+            if self.decoded.is_region(self.decoded.at(place)):
                 continue
             self.heat[place >> CHUNK] += 1
             if self.heat[place >> CHUNK] >= self.pace.hot:
@@ -126,7 +123,6 @@ class Translator:
         if self._sightings is None:
             return
         for kept, layout in self._sightings.look():
-            layout.hidden = self._hidden
             if len(self.regions) < REGIONS and not layout.is_entry(kept.graph.entry[0]):
                 linker = self._linker = self._linker or Linker()
                 self._install(recall(kept, layout, linker))
@@ -152,11 +148,12 @@ class Translator:
     def reset(self) -> None:
         """The hart begins anew, and its counters with it."""
         self.restart()
+        self.blocks.forget()
         self.refused = self.restarts = self.forgotten = 0
 
     def _slot(self, at: int) -> int:
         """The slot that enters the region whose record is at this offset."""
-        return self._region | at << 8
+        return self.decoded.region | at << 8
 
     def _note_exit(self, number: int, pc: int) -> None:
         """A region was left for pc; where that happens often it may have something to learn."""
@@ -173,7 +170,7 @@ class Translator:
         lessons = old.graph.learn([at for at, _ in self._exits[number].most_common(MOST_TARGETS)])
         if lessons == old.graph.lessons:
             return
-        layout = Layout(self.decoded, self.decoded.fetch_tlb(), old.pc, self._hidden)
+        layout = Layout(self.decoded, self.decoded.fetch_tlb(), old.pc)
         if layout.number(0) == old.layout.number(0) and layout.is_entry(old.entry):
             self._translate(old.pc, layout, lessons)
 
@@ -183,9 +180,7 @@ class Translator:
         number = self.decoded.number(place)
 
         def slot(at: int) -> int:
-            word = self.decoded.word(number, at >> 1)
-            hidden = self._hidden(word)
-            return word if hidden is None else hidden
+            return self.decoded.plain(self.decoded.word(number, at >> 1))
 
         start = head(slot, offset)
         return pc - offset + start, place + (start - offset) * 4
@@ -195,7 +190,7 @@ class Translator:
             return
         if len(self.regions) == REGIONS or sum(r.code.size for r in self.regions) > self.room:
             self.restart()
-        layout = Layout(self.decoded, self.decoded.fetch_tlb(), pc, self._hidden)
+        layout = Layout(self.decoded, self.decoded.fetch_tlb(), pc)
         if layout.number(0) != self.decoded.number(place) or layout.is_entry(pc & 0xFFF):
             return
         self._tried[place] += 1
@@ -209,10 +204,6 @@ class Translator:
             future.add_done_callback(self._ring)
         elif (region := translate(pc, layout, linker, make, lessons)) is not None:
             self._install(region)
-
-    def _hidden(self, slot: int) -> int | None:
-        """The slot that a region's slot stands for; None if it is no region's."""
-        return self._records[(slot >> 11) + 1] if slot & 255 == self._region else None
 
     def _ring(self, _done: object) -> None:
         self.state.words[TRANSLATE] = 1
@@ -260,6 +251,7 @@ class Translator:
         first = numbers[0]
         assert first is not None
         decoded.set_word(first, entry, self._slot(at))
+        decoded.set_word(first, JOINED, 0)  # blocks that lead past the entry are made anew
         layout.settle()
         self.regions.append(region)
         self._entries.append((first, entry))

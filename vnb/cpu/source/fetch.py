@@ -16,6 +16,8 @@ SENTINEL = SLOTS * 8
 STORES = SENTINEL + 8
 SOURCE = SENTINEL + 16
 TRANSLATED = SENTINEL + 24
+KNOWN = SENTINEL + 32
+JOINED = SENTINEL + 40
 
 STORES_ALLOWED = 32
 PATIENCE_LIMIT = 24
@@ -92,6 +94,8 @@ def new_page(S, pa):
     st64(page + SENTINEL, PAGE_END)
     st64(page + STORES, 0)
     st64(page + TRANSLATED, 0)
+    st64(page + KNOWN, 0)
+    st64(page + JOINED, 0)
     st64(page + SOURCE, S.ram + ((pa & ~OFFSET) - S.ram_base))
     # stores must now come to forget_code: no store TLB may still know the page
     tlb = S.tlbs + TLB_BYTES
@@ -124,6 +128,8 @@ def decode(S, place):
     if S.breakpoint_count != 0 and breaks(S, place_offset(S, place), OFFSET) != 0:
         w = BREAK
     st64(place, w)
+    known = place - (place_offset(S, place) << 2) + KNOWN
+    st64(known, ld64(known) + 1)
     return 0
 
 

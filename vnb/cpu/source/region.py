@@ -29,6 +29,8 @@ def sample_if_due(S, instret):
     if S.sample_at - instret - 1 < S.poll:
         return 0
     S.sample_at = instret + S.poll
+    if S.stencils != 0:
+        join_if_new(S, S.pc)
     if S.region_refused == 0:
         sample(S, S.pc, 0)
     S.region_refused = 0

@@ -1,0 +1,375 @@
+"""The rows of isa.py once more: code of the host with holes for operands, for blocks to be made of.
+
+LLVM writes each stencil as an operation of the run loop, whose operands are addresses that a linker
+would fill in; where, its object file says. source/block.py copies stencils behind one another and
+fills the holes in itself, at about the speed at which the interpreter decodes. (The technique is
+Xu and Kjolstad's: Copy-and-Patch Compilation, OOPSLA 2021.)
+"""
+
+import io
+import struct
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from vnb.cpu import objects
+from vnb.cpu.isa import ROWS, Row
+from vnb.cpu.jit.access import BOX, width
+from vnb.cpu.jit.graph import ACCESSES, READ, WRITE
+from vnb.cpu.jit.meaning import Template, guard, has_meaning, meaning, ordinary
+from vnb.cpu.read_llvm import calling_convention, target_machine
+from vnb.cpu.state import (
+    HOLE_RELATIVE,
+    HOLE_WIDE,
+    HOLES,
+    KIND_BRANCH,
+    KIND_END,
+    KIND_JUMP,
+    KIND_ROUNDS,
+    KIND_STRAIGHT,
+    OFFSETS,
+    STENCIL_BYTES,
+    STENCIL_ENTER,
+    STENCIL_GO,
+    STENCIL_LEAVE,
+    STENCIL_STEP,
+    TLB_ENTRIES,
+)  # fmt: skip
+
+CARRIED = ("S", "pc", "left", "base", "page", "load_tlb", "store_tlb", "w")
+"""What operations hand to one another, as lower_llvm.py has it."""
+HANDLER = f"{calling_convention()} {{i64, i64}}"
+PARAMETERS = ", ".join(f"{'ptr' if name == 'S' else 'i64'} %{name}" for name in CARRIED)
+
+HEAD = f"""
+declare {HANDLER} @ON({PARAMETERS.replace("%", "%_")})
+declare {HANDLER} @OUT({PARAMETERS.replace("%", "%_")})
+attributes #0 = {{ optsize nounwind }}
+!0 = !{{i64 0, i64 2147483648}}
+!1 = !{{i64 -2147483648, i64 2147483648}}
+!2 = !{{i64 -1, i64 -1}}
+!3 = !{{!"branch_weights", i32 1, i32 2000}}
+"""
+RANGES = {"I": 1, "PC": 1, "AFTER": 1, "SLOT": 2}
+"""Holes that hold more than small numbers: signed ones, and any word."""
+
+PREFIX = "stencils-"
+"""What the table is called in the cache of compiled code."""
+
+RECORDS = (STENCIL_LEAVE + 1) * STENCIL_BYTES
+"""Bytes of the table before the code."""
+
+# x86-64's relocations, as its ABI numbers them: wide, relative
+RELOCATIONS = {1: HOLE_WIDE, 2: HOLE_RELATIVE, 4: HOLE_RELATIVE, 10: 0, 11: 0}
+
+
+def hole(name: str) -> str:
+    """What a hole will hold, as a word."""
+    return f"ptrtoint (ptr @{name} to i64)"
+
+
+class _Stencil:
+    """Writes one function."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lines: list[str] = []
+        self.declares: set[str] = set()
+        self.count = 0
+
+    def value(self, expression: str) -> str:
+        self.count += 1
+        self.lines.append(f"%t{self.count} = {expression}")
+        return f"%t{self.count}"
+
+    def at(self, base: str, offset: str) -> str:
+        return self.value(f"getelementptr i8, ptr {base}, i64 {offset}")
+
+    def word(self, name: str) -> str:
+        return self.value(f"load i64, ptr {self.at('%S', str(OFFSETS[name]))}")
+
+    def register(self, letter: str, kind: str = "i64") -> str:
+        return self.value(f"load {kind}, ptr {self.at('%S', hole(letter))}")
+
+    def set_register(self, value: str, kind: str = "i64") -> None:
+        self.lines.append(f"store {kind} {value}, ptr {self.at('%S', hole('D'))}")
+
+    def fill(self, template: Template, values: dict[str, str]) -> str:
+        self.count += 1
+        text, result = template.fill(f"m{self.count}", values)
+        self.declares |= template.declares
+        self.lines.append(text)
+        return result
+
+    def demand(self, condition: str) -> None:
+        """Go on only if it holds; else this is the interpreter's."""
+        self.branch(f"xor i1 {condition}, true")
+
+    def branch(self, condition: str) -> None:
+        """Take the way out if a condition holds."""
+        out = self.value(condition)
+        self.count += 1
+        self.lines.append(f"br i1 {out}, label %out, label %g{self.count}, !prof !3")
+        self.lines.append(f"g{self.count}:")
+
+    def jump(self, target: str, **changed: str) -> None:
+        arguments = ", ".join(
+            f"{'ptr' if name == 'S' else 'i64'} {changed.get(name, f'%{name}')}" for name in CARRIED
+        )
+        result = self.value(f"musttail call {HANDLER} {target}({arguments})")
+        self.lines.append(f"ret {{i64, i64}} {result}")
+
+    def leave(self, pc: str, left: str) -> None:
+        """Return to the run loop."""
+        first = self.value(f"insertvalue {{i64, i64}} undef, i64 {pc}, 0")
+        self.lines.append(
+            f"ret {{i64, i64}} {self.value(f'insertvalue {{i64, i64}} {first}, i64 {left}, 1')}"
+        )
+
+    def interpret(self, pc: str, left: str, w: str) -> None:
+        """The operation of a slot."""
+        table = self.value(f"inttoptr i64 {self.word('operations')} to ptr")
+        operation = self.value(f"and i64 {w}, 255")
+        place = self.value(f"getelementptr ptr, ptr {table}, i64 {operation}")
+        self.jump(self.value(f"load ptr, ptr {place}"), pc=pc, left=left, w=w)
+
+    def dispatch(self, pc: str, left: str) -> None:
+        """Go on at pc, in this page; not if nothing is left to run."""
+        self.unless(f"icmp eq i64 {left}, 0", pc, left)
+        shifted = self.value(f"shl i64 {pc}, 2")
+        place = self.value(f"inttoptr i64 {self.value(f'add i64 %base, {shifted}')} to ptr")
+        self.interpret(pc, left, self.value(f"load i64, ptr {place}"))
+
+    def unless(self, condition: str, pc: str, left: str) -> None:
+        """Return to the run loop if a condition holds."""
+        stop = self.value(condition)
+        self.count += 1
+        self.lines.append(f"br i1 {stop}, label %l{self.count}, label %s{self.count}")
+        following = f"s{self.count}:"
+        self.lines.append(f"l{self.count}:")
+        self.leave(pc, left)
+        self.lines.append(following)
+
+    def text(self) -> str:
+        self.lines.append("out:")
+        self.jump("@OUT")
+        body = "\n".join(self.lines)
+        return f"define {HANDLER} @{self.name}({PARAMETERS}) #0 {{\nentry:\n{body}\n}}\n"
+
+    # instructions -----------------------------------------------------------------------------
+
+    def operands(self, row: Row) -> dict[str, str]:
+        values = {"i": hole("I")}
+        for letter in "ABC":
+            if letter in row.bits:
+                values[letter.lower()] = self.register(letter, "double")
+            elif letter.lower() in row.bits:
+                values[letter.lower()] = self.register(letter)
+        if "pc" in row.meaning:
+            values["pc"] = self.value(f"add i64 %pc, {hole('PC')}")
+        return values
+
+    def need_float(self, word: str = "float_on") -> None:
+        self.demand(self.value(f"icmp ne i64 {self.word(word)}, 0"))
+
+    def address(self, row: Row, size: int) -> str:
+        """Where an access is on the host: the TLB knows, or the interpreter does it."""
+        va = self.value(f"add i64 {self.register('A')}, {hole('I')}")
+        shifted = self.value(f"lshr i64 {va}, 8")
+        index = self.value(f"and i64 {shifted}, {(TLB_ENTRIES - 1) << 4}")
+        tlb = "%store_tlb" if ACCESSES[row.kind] == WRITE else "%load_tlb"
+        entry = self.value(f"inttoptr i64 {self.value(f'add i64 {tlb}, {index}')} to ptr")
+        last = self.value(f"add i64 {va}, {size - 1}")
+        page = self.value(f"and i64 {last}, -4096")
+        self.demand(self.value(f"icmp eq i64 {self.value(f'load i64, ptr {entry}')}, {page}"))
+        data = self.value(f"load i64, ptr {self.at(entry, '8')}")
+        return self.value(f"inttoptr i64 {self.value(f'add i64 {data}, {va}')} to ptr")
+
+    def access(self, row: Row) -> None:
+        size, extension = width(row.rest)
+        if row.kind.startswith("f"):
+            self.need_float()
+        place = self.address(row, size)
+        kind = f"i{8 * size}"
+        if ACCESSES[row.kind] == READ:
+            value = self.value(f"load {kind}, ptr {place}, align 1")
+            if extension == "box":
+                value = self.value(f"or i64 {self.value(f'zext {kind} {value} to i64')}, {BOX}")
+            elif size < 8:
+                value = self.value(f"{extension} {kind} {value} to i64")
+            self.set_register(value)
+            return
+        value = self.register("B")
+        if size < 8:
+            value = self.value(f"trunc i64 {value} to {kind}")
+        self.lines.append(f"store {kind} {value}, ptr {place}, align 1")
+
+    def float(self, row: Row) -> None:
+        condition = row.meaning.partition(" when ")[2]
+        if condition:
+            self.need_float()
+        else:
+            self.need_float("fma_fast" if row.kind == "fma" else "float_fast")
+        values = self.operands(row)
+        if condition not in ("", "1"):
+            self.demand(self.fill(guard(row), values))
+        result = self.fill(meaning(row), values)
+        if not condition:
+            self.demand(self.fill(ordinary(), {"result": result}))
+        self.set_register(result, "double" if "D" in row.bits else "i64")
+
+    def instruction(self, row: Row) -> None:
+        """What a row does; the next stencil follows."""
+        left = self.value(f"sub i64 %left, {hole('COUNT')}") if row.name == "jalr" else ""
+        if row.kind in ("load", "store", "fload", "fstore"):
+            self.access(row)
+        elif row.kind in ("float", "fma"):
+            self.float(row)
+        elif row.kind == "if":
+            self.branch(f"xor i1 {self.fill(meaning(row), self.operands(row))}, false")
+        elif row.kind == "jump":
+            target = self.fill(meaning(row), self.operands(row)) if left else ""
+            self.set_register(self.value(f"add i64 %pc, {hole('AFTER')}"))
+            if left:
+                offset = self.value(f"sub i64 {target}, %page")
+                self.unless(f"icmp uge i64 {offset}, 4096", target, left)
+                self.dispatch(target, left)
+                return
+        else:
+            self.set_register(self.fill(meaning(row), self.operands(row)))
+        self.jump("@ON")
+
+
+def _special() -> dict[int, _Stencil]:
+    """Stencils of no operation."""
+    enter, step, go, leave = (_Stencil(name) for name in ("enter", "step", "go", "leave"))
+    enter.branch(f"icmp ult i64 %left, {hole('COUNT')}")
+    enter.jump("@ON")
+    for stencil in (step, go, leave):
+        pc = stencil.value(f"add i64 %pc, {hole('PC')}")
+        left = stencil.value(f"sub i64 %left, {hole('COUNT')}")
+        if stencil is step:
+            stencil.interpret(pc, left, hole("SLOT"))
+        elif stencil is go:
+            stencil.dispatch(pc, left)
+        else:
+            stencil.leave(pc, left)
+    return {STENCIL_ENTER: enter, STENCIL_STEP: step, STENCIL_GO: go, STENCIL_LEAVE: leave}
+
+
+def _kind(row: Row) -> int:
+    if row.kind in ("float", "fma") and " when " not in row.meaning:
+        return KIND_ROUNDS
+    return {"if": KIND_BRANCH, "jal": KIND_JUMP, "jalr": KIND_END}.get(
+        row.kind if row.kind == "if" else row.name, KIND_STRAIGHT
+    )
+
+
+def rows() -> dict[str, Row]:
+    """The rows that have stencils, by what their functions are called."""
+    told = ("load", "store", "fload", "fstore")
+    return {
+        row.name.replace(".", "_"): row
+        for row in ROWS
+        if row.kind in told or (has_meaning(row) and row.kind != "amo")
+    }
+
+
+def text() -> str:
+    """All stencils as one LLVM module."""
+    functions = list(_special().values())
+    for name, row in rows().items():
+        functions.append(stencil := _Stencil(f"i_{name}"))
+        stencil.instruction(row)
+    declares = sorted({line for stencil in functions for line in stencil.declares})
+    holes = "\n".join(
+        f"@{name} = external global i8, !absolute_symbol !{RANGES.get(name, 0)}"
+        for name in HOLES[:-2]
+    )
+    inside = "\n".join(declares)
+    return "\n".join([HEAD, holes, inside, *(stencil.text() for stencil in functions)])
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The code of a stencil, and its holes as source/block.py wants them."""
+
+    code: bytes
+    holes: tuple[int, ...]
+
+
+def _pieces(content: bytes) -> dict[str, Piece]:
+    """The stencils of an object file by name; those that need more than holes are left out."""
+    from elftools.elf.elffile import ELFFile
+
+    elf: Any = ELFFile(io.BytesIO(content))
+    symbols, code, fixups = map(elf.get_section_by_name, (".symtab", ".text", ".rela.text"))
+    relocations = [
+        (r["r_offset"], r["r_info_type"], symbols.get_symbol(r["r_info_sym"]).name, r["r_addend"])
+        for r in fixups.iter_relocations()
+    ]
+    pieces = {}
+    for symbol in symbols.iter_symbols():
+        if symbol["st_info"]["type"] != "STT_FUNC":
+            continue
+        first, size = symbol["st_value"], symbol["st_size"]
+        inside = [r for r in relocations if first <= r[0] < first + size]
+        if all(name in HOLES and kind in RELOCATIONS for _, kind, name, _ in inside):
+            pieces[symbol.name] = _piece(code.data()[first : first + size], first, inside)
+    return pieces
+
+
+def _piece(code: bytes, first: int, relocations: list[tuple[int, int, str, int]]) -> Piece:
+    last = len(code) - 5
+    holes = []
+    for place, kind, name, addend in relocations:
+        offset = place - first
+        if name == "ON" and offset - 1 == last and code[last] == 0xE9:
+            code = code[:last]  # a jump to what follows
+            continue
+        number = HOLES.index(name) << 16
+        holes.append(offset | number | RELOCATIONS[kind] | (addend & 0xFFFFFFFF) << 32)
+    return Piece(code, tuple(holes))
+
+
+def _compiled() -> dict[str, Piece]:
+    machine = target_machine(reloc="static", codemodel="small")
+    module = llvm.parse_assembly(text())
+    passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    passes.getModulePassManager().run(module, passes)
+    return _pieces(machine.emit_object(module))
+
+
+@cache
+def table() -> bytes | None:
+    """The table that S.stencils points to, with addresses from its own begin; None: not here."""
+    if (
+        not llvm.get_default_triple().startswith("x86_64")
+        or "linux" not in llvm.get_default_triple()
+    ):
+        return None
+    key = "stencils-" + objects.key(
+        llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    )
+    return objects.get(key) or objects.put(key, _laid_out(_compiled()))
+
+
+def _laid_out(pieces: dict[str, Piece]) -> bytes:
+    from vnb.cpu.generate import OPERATIONS
+
+    wanted = {number: (piece.name, KIND_STRAIGHT) for number, piece in _special().items()}
+    for name, row in rows().items():
+        for constant in (row.constant, f"C_{row.constant}"):
+            if constant in OPERATIONS:
+                wanted[OPERATIONS[constant]] = f"i_{name}", _kind(row)
+    records, code = bytearray(RECORDS), bytearray()
+    for number, (name, kind) in wanted.items():
+        if name not in pieces or len(pieces[name].holes) > STENCIL_BYTES // 8 - 4:
+            continue
+        piece = pieces[name]
+        words = [RECORDS + len(code), len(piece.code), kind, len(piece.holes), *piece.holes]
+        struct.pack_into(f"<{len(words)}Q", records, number * STENCIL_BYTES, *words)
+        code += piece.code.ljust(len(piece.code) + 15 & ~7, b"\0")
+    return bytes(records + code)
