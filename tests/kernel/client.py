@@ -32,11 +32,11 @@ class Cell:
 class Client:
     """One kernel, and this front end of it."""
 
-    def __init__(self, **environment: str) -> None:
+    def __init__(self, name: str = "vnb", **environment: str) -> None:
         self.manager: KernelManager
         self.channels: BlockingKernelClient
         self.manager, self.channels = start_new_kernel(
-            kernel_name="vnb", env=os.environ | environment
+            kernel_name=name, env=os.environ | environment
         )
 
     def close(self) -> None:

@@ -65,6 +65,18 @@ def test_an_interrupt_is_answered_at_once_and_ends_the_cell(kernel: Client) -> N
     assert kernel.run("echo again").text == "again\n"
 
 
+def test_output_is_live_and_an_interrupt_ends_the_cell_on_an_older_ipykernel_too(
+    older_ipykernel: str,
+) -> None:
+    client = Client(older_ipykernel)
+    try:
+        client.run("%machine image=labos memory=16M")
+        test_output_comes_while_the_cell_runs(client)
+        test_an_interrupt_is_answered_at_once_and_ends_the_cell(client)
+    finally:
+        client.close()
+
+
 def test_an_interrupt_with_nothing_to_interrupt_is_answered(kernel: Client) -> None:
     assert kernel.interrupt() < 2
     assert kernel.run("echo on").text == "on\n"

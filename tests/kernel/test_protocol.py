@@ -8,6 +8,7 @@ class TestProtocol(jupyter_kernel_test.KernelTests):
     kernel_name = "vnb"
     language_name = "bash"
     file_extension = ".sh"
+    subshells = True
 
     code_hello_world = "%machine image=labos memory=16M\necho hello, world"
     code_generate_error = "%nothing"
@@ -37,6 +38,22 @@ class TestProtocol(jupyter_kernel_test.KernelTests):
         errors = [message["content"] for message in output if message["msg_type"] == "error"]
         assert [error["ename"] for error in errors] == ["ExitStatus"]
         assert "exit status 127" in errors[0]["traceback"][0]
+
+    def test_it_offers_subshells_where_its_ipykernel_has_them(self) -> None:
+        self.flush_channels()
+        message_id = self.kc.kernel_info()
+        reply = self.kc.get_shell_msg(timeout=jupyter_kernel_test.TIMEOUT)
+        assert reply["parent_header"]["msg_id"] == message_id
+        features = reply["content"].get("supported_features", [])
+        assert ("kernel subshells" in features) == self.subshells
+
+
+@pytest.mark.usefixtures("older_ipykernel")
+class TestProtocolOnOlderIpykernel(TestProtocol):
+    """Which is 6.31: its process looked at the number, and it says so by what it does not offer."""
+
+    kernel_name = "vnb-older"
+    subshells = False
 
 
 @pytest.fixture(autouse=True, scope="session")
