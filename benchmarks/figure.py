@@ -20,7 +20,7 @@ AHEAD, BEHIND, MEAN_AHEAD, MEAN_BEHIND = "#7db0e0", "#f0b67f", "#1d63ab", "#cc6f
 TICKS = {2.0**n: f"{2**n}×" if n >= 0 else f"1/{2**-n}" for n in range(-6, 9)}
 WIDTH, ROW, TOP, BOTTOM = 8.2, 0.27, 0.95, 0.6  # inches
 BETWEEN = 0.8  # rows between two groups
-NEAR = 0.4  # powers of two that a label takes
+LABEL = 0.065  # of the width, that a label takes
 
 Factors = dict[str, Factor]  # how many times as fast as QEMU a target is
 
@@ -88,7 +88,7 @@ def _row(axes: Axes, at: float, name: str, factors: Factors, bold: bool = False)
         axes.plot(factors[target].best, at, mark.shape, zorder=4, **_style(mark))
     axes.annotate(
         f"{best:.1f}×" if best < 9.95 else f"{best:.0f}×",
-        (_clear(best, ahead, factors), at),
+        (_clear(axes, best, factors), at),
         (6 if ahead else -6, -0.5),
         textcoords="offset points",
         ha="left" if ahead else "right",
@@ -100,11 +100,13 @@ def _row(axes: Axes, at: float, name: str, factors: Factors, bold: bool = False)
     )
 
 
-def _clear(best: float, ahead: bool, factors: Factors) -> float:
+def _clear(axes: Axes, best: float, factors: Factors) -> float:
     """Where a bar's label stands in no mark's way: at its end, or behind the marks just beyond."""
-    sign = 1 if ahead else -1
-    for mark in sorted((factors[target].best for target in MARKS), key=lambda it: sign * it):
-        if -0.02 < sign * math.log2(mark / best) < NEAR:
+    low, high = axes.get_xlim()
+    outwards, near = 1 if best >= 1 else -1, LABEL * math.log2(high / low)
+    marks = [factors[target].best for target in MARKS]
+    for mark in sorted(marks, key=lambda mark: outwards * mark):
+        if -near / 8 < outwards * math.log2(mark / best) < near:
             best = mark
     return best
 

@@ -21,7 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -195,11 +195,14 @@ def measure(
         with ExitStack() as guests:
             print(f"round {number + 1}/{rounds}", file=sys.stderr)
             asks = {name: guests.enter_context(boot(name, image, folder)) for name in present}
-            for work, turn, (target, ask) in product(works, range(turns), asks.items()):
-                if turn and target == "vnb cold":
-                    continue
-                measured[work, target].append(Answer(*ask(work)))
-                print(f"{work} on {target}: {measured[work, target][-1]}", file=sys.stderr)
+            order = deque(present)
+            for work, turn in product(works, range(turns)):
+                order.rotate()  # nobody is always the first
+                for target in order:
+                    if turn and target == "vnb cold":
+                        continue
+                    measured[work, target].append(Answer(*asks[target](work)))
+                    print(f"{work} on {target}: {measured[work, target][-1]}", file=sys.stderr)
             costs = {t: Costs(**ask("costs")) for t, ask in asks.items() if t != "QEMU"}
     return measured, costs
 
