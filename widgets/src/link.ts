@@ -1,15 +1,22 @@
 // One widget's line to the machine: messages both ways, and whether anybody answers.
 
 import type { AnyModel } from "@anywidget/types";
+import "./link.css";
 
 /** Milliseconds between two questions whether the kernel is there, and until it is missed. */
 const PING = 5_000;
 const MISSED = 12_000;
 
+/** Milliseconds until a page that no kernel has ever answered shows the pictures instead. */
+const SILENT = 3_000;
+
 export interface Message {
   kind: string;
   [field: string]: unknown;
 }
+
+/** What the links of this page have in common, each of which may come from a bundle of its own. */
+const root = document.documentElement.dataset;
 
 export type Handler = (message: Message, buffers: DataView[]) => void;
 
@@ -20,6 +27,9 @@ export class Link {
   private sent = 0;
   private heard = Date.now();
   private timer: ReturnType<typeof setInterval> | undefined;
+  private readonly silence = setTimeout(() => {
+    root.vnb ??= "silent";
+  }, SILENT);
   private gone = false;
 
   constructor(
@@ -38,12 +48,14 @@ export class Link {
   /** The model has ended, as all do when their kernel is restarted: nobody will answer any more. */
   close(): void {
     clearInterval(this.timer);
+    clearTimeout(this.silence);
     this.model.off("msg:custom", this.receive);
     this.tell(true);
   }
 
   private receive = (message: Message, buffers: DataView[]): void => {
     this.heard = Date.now();
+    root.vnb = "answered";
     this.tell(false);
     this.handler(message, buffers);
   };

@@ -40,6 +40,7 @@ beforeEach(() => {
 
 afterEach(() => {
   link.close();
+  delete document.documentElement.dataset.vnb;
   vi.useRealTimers();
 });
 
@@ -85,4 +86,19 @@ test("a kernel to which there is no way is missed", () => {
   };
   vi.advanceTimersByTime(5_000);
   expect(gone).toEqual([true]);
+});
+
+test("a page that no kernel answers shows the pictures, until one does", () => {
+  const root = document.documentElement.dataset;
+  expect(root.vnb).toBeUndefined();
+  vi.advanceTimersByTime(4_000);
+  expect(root.vnb).toBe("silent");
+  model.say("here");
+  expect(root.vnb).toBe("answered");
+});
+
+test("a page that was answered once keeps its widgets", () => {
+  model.say("here");
+  vi.advanceTimersByTime(4_000);
+  expect(document.documentElement.dataset.vnb).toBe("answered");
 });
