@@ -260,6 +260,7 @@ class Hart:
         if state.stopped_at - 1 not in addresses:
             state.stopped_at = 0
         self._forget_code(0, len(self.memory.code_pages) - 1)
+        state.decoded_count = 1
         if self.translator is not None:
             self.translator.restart()
 
