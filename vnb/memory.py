@@ -6,6 +6,7 @@ import mmap
 import struct
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from vnb.errors import GuestError, UsageError
 
@@ -21,8 +22,12 @@ def _address_of(block: mmap.mmap) -> int:
 
 
 def _anonymous(size: int) -> mmap.mmap:
-    """Zeroed pages that cost the host nothing until they are touched."""
-    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    """Zeroed pages that cost the host nothing until they are touched, large ones where it may."""
+    block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a kernel without them
+            block.madvise(mmap.MADV_HUGEPAGE)
+    return block
 
 
 class Memory:

@@ -41,7 +41,7 @@ ROOM = 64 << 20
 """Bytes of host code after which a translator begins anew."""
 
 PACES = {
-    "auto": Pace(samples=8, hot=5, poll=1 << 16),
+    "auto": Pace(samples=32, hot=20, poll=1 << 14),
     "eager": Pace(samples=1, hot=1, poll=1 << 8),
 }
 
@@ -52,16 +52,10 @@ def _background() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "vnb-translator")
 
 
-def _open_workshop() -> None:
-    from vnb.cpu.jit.workshop import workshop
-
-    workshop()
-
-
 def _translate(pc: int, layout: Layout, linker: Linker, lessons: Lessons) -> Region | None:
-    from vnb.cpu.jit.workshop import workshop
+    from vnb.cpu.jit.workshop import made
 
-    return translate(pc, layout, linker, workshop().make, lessons)
+    return translate(pc, layout, linker, made, lessons)
 
 
 class Translator:
@@ -88,8 +82,6 @@ class Translator:
         first = (state.samples - state.address) >> 3
         self._samples = state.block[first : first + 2 * pace.samples]
         self._sightings = Sightings(self.decoded) if background else None
-        if background:
-            _background().submit(_open_workshop)  # it takes a while until it can be of use
         self.blocks = Blocks(state, operations)
         state.sample_limit = pace.samples
         state.poll = pace.poll

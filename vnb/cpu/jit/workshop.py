@@ -36,8 +36,6 @@ class Workshop:
 
     def make(self, graph: Graph) -> Made:
         """The object code of a region; raises what went wrong over there."""
-        if (known := remembered(graph)) is not None:
-            return known
         with self._turn:
             pickle.dump(graph, cast(IO[bytes], self._process.stdin))
             cast(IO[bytes], self._process.stdin).flush()
@@ -67,6 +65,12 @@ def workshop() -> Workshop:
     if not _opened or _opened[-1].code is not None:
         _opened.append(Workshop())
     return _opened[-1]
+
+
+def made(graph: Graph) -> Made:
+    """The object code of a region: from the cache, else from the workshop, which opens for it."""
+    known = remembered(graph)
+    return workshop().make(graph) if known is None else known
 
 
 def serve() -> None:
