@@ -59,6 +59,7 @@ def test_a_report_says_how_much_there_is_and_what_it_did(hart: Hart) -> None:
     told = report(hart)
     assert f"retired     {told.share:.0%} of 100,000 instructions" in repr(told)
     assert f"left        {hart.state.n_region_exits:,} times" in repr(told)
+    assert f"joined      {hart.state.n_blocks} block" in repr(told)
     assert repr(told.hottest(1)[0]) in repr(told)
     assert told.share > 0.9 and told.exits > 0 and told.evictions == 0
 

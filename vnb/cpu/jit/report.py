@@ -67,6 +67,8 @@ class Report:
     """Instructions that regions retired which are gone."""
     total: int
     """Instructions that the hart retired, in regions or not."""
+    blocks: int
+    """Runs of instructions that were joined from stencils, without LLVM."""
     exits: int
     """Times that a region was left, for another or for the interpreter."""
     refused: int
@@ -91,7 +93,7 @@ class Report:
 
     @property
     def share(self) -> float:
-        """Of the hart's instructions, those that regions retired; the interpreter did the rest."""
+        """Of the hart's instructions, those that regions retired and not blocks or the interpreter."""
         return (sum(self.retired) + self.forgotten) / self.total if self.total else 0.0
 
     def hottest(self, count: int = HOTTEST) -> list["Region"]:
@@ -106,6 +108,7 @@ class Report:
         regions = counted(len(self.regions), "region")
         yield "translated", f"{regions} ({self.cached} from the cache), {self.bytes >> 10} KiB"
         yield "took", f"{self.seconds:.2f} s"
+        yield "joined", counted(self.blocks, "block")
         yield "retired", f"{self.share:.0%} of {counted(self.total, 'instruction')}"
         yield "left", counted(self.exits, "time")
         yield "refused", counted(self.refused, "region")

@@ -261,6 +261,7 @@ class Translator:
             retired=tuple(map(self.retired, range(len(self.regions)))),
             forgotten=self.forgotten,
             total=self.state.horizon - self.state.left,
+            blocks=self.state.n_blocks,
             exits=self.state.n_region_exits,
             refused=self.refused,
             evictions=self.restarts,
