@@ -1,5 +1,6 @@
 """The machine's thread, over hardware that is played by the test: its states and its honesty."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from vnb.bus import BusFault
 from vnb.cpu.hart import ExitKind
 from vnb.errors import HostError, UsageError
 from vnb.hardware import change_power
-from vnb.loop import Loop
+from vnb.loop import HANDOVER, Loop
 from vnb.waiting import Bell, Deadline
 
 
@@ -381,6 +382,19 @@ def test_close_returns_though_the_thread_is_stuck(rig: Make) -> None:
     while not it.released and deadline.left():
         time.sleep(0.01)
     assert it.released == 1  # … but as soon as it is done
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.005, HANDOVER), (0.0001, 0.0001)])
+def test_a_cell_that_computes_gives_way_to_the_devices_soon(
+    rig: Make, before: float, after: float
+) -> None:
+    usual = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(before)
+        rig().loop.start()
+        assert sys.getswitchinterval() == pytest.approx(after, abs=2e-6)
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def test_uptime_counts_running_only(rig: Make) -> None:

@@ -1,5 +1,6 @@
 """The machine's one thread: it alone touches what the guest can see; everybody else posts to it."""
 
+import sys
 import threading
 import time
 from collections import deque
@@ -21,6 +22,11 @@ BUDGET, ATTENTION, LOAD, STORE, SBI, WFI, BREAKPOINT = ExitKind
 
 SLICE = 1 << 24
 """Instructions in one entry of the hart; `attend()` makes it leave sooner."""
+
+HANDOVER = 0.0005
+"""Seconds that a cell which computes keeps the interpreter from the guest's devices: of Python's
+own 5 ms, a guest that reads its disk would wait for each request, and a key at every thread that
+it passes on its way to the page and back."""
 
 LONGEST_SLEEP = 3600.0
 """Seconds; a guest may arm a timer for the next century, a host's condition may not."""
@@ -84,6 +90,7 @@ class Loop:
         with self._mail:
             if self._thread is None:
                 _ = self.hardware  # made in this thread: its progress belongs to this cell
+                sys.setswitchinterval(min(HANDOVER, sys.getswitchinterval()))
                 self._thread = threading.Thread(target=self._serve, name="vnb-machine", daemon=True)
                 self._thread.start()
         self.call(self._start)
