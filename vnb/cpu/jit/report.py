@@ -93,7 +93,7 @@ class Report:
 
     @property
     def share(self) -> float:
-        """Of the hart's instructions, those that regions retired and not blocks or the interpreter."""
+        """Of the hart's instructions, those that regions retired, not blocks or the interpreter."""
         return (sum(self.retired) + self.forgotten) / self.total if self.total else 0.0
 
     def hottest(self, count: int = HOTTEST) -> list["Region"]:
