@@ -66,7 +66,7 @@ class Machine:
         engine: Engine = "auto",
         seed: int | None = None,
         transport: Transport = "mmio",
-        jit: TranslatorName = "off",
+        jit: TranslatorName = "auto",
     ) -> None:
         if image is None:
             image = images.labos()

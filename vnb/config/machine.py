@@ -64,7 +64,7 @@ def check(
     engine: Engine = "auto",
     seed: int | None = None,
     transport: Transport = "mmio",
-    jit: TranslatorName = "off",
+    jit: TranslatorName = "auto",
 ) -> Config:
     """The arguments of a Machine as a Config; UsageError names the first that is not allowed."""
     if not isinstance(image, Image):
