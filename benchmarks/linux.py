@@ -6,7 +6,9 @@
 Each round boots every target once; then each piece of work is done on one after the other before
 the next one is, so that a busy minute on the host touches all of them alike. Several turns repeat
 that without booting again: that is the quick way to measure one thing, as in the second line. The
-guest's own clock measures, and what comes out must be the same everywhere, or the run fails.
+guest's own clock measures, and what comes out must be the same everywhere, or the run fails. On a
+busy host --cpu tells more: the processor time of vnb's process and of QEMU's, without that of the
+process in which vnb compiles.
 
 "vnb off" only interprets. "vnb cold" translates, begins with an empty cache on disk, and has no
 second turn. "vnb warm" begins with what an unmeasured run of the same work left there. Beside
@@ -92,16 +94,36 @@ GROUPS = {"work": (*WORKS, *PROGRAMS), "kernels": KERNELS}
 TARGETS = ("vnb warm", "vnb cold", "vnb off", "QEMU")
 
 
+Ask = Callable[[str], Any]
+"""Has a guest work, and tells seconds and what came out; one of vnb's tells its "costs", too."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """Of one piece of work: how long it took by the guest's clock, and what came out."""
 
     seconds: float
     result: str
+    cpu: float  # seconds of the host's processors, for the whole script
 
 
-Ask = Callable[[str], Any]
-"""Has a guest do work, and returns what makes its Answer; one of vnb's tells its "costs", too."""
+@dataclass(frozen=True)
+class Guest:
+    """A machine at its prompt, in the process `pid`."""
+
+    pid: int
+    ask: Ask
+
+    def do(self, work: str) -> Answer:
+        before = self._cpu()
+        seconds, result = self.ask(work)
+        return Answer(seconds, result, self._cpu() - before)
+
+    def _cpu(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 Measured = dict[tuple[str, str], list[Answer]]  # (work, target) → one answer a round
 
 
@@ -132,7 +154,7 @@ def preprocessed(kernel: str) -> bytes:
 
 
 @contextmanager
-def on_vnb(image: images.Image, jit: str, cache: Path | None = None) -> Iterator[Ask]:
+def on_vnb(image: images.Image, jit: str, cache: Path | None = None) -> Iterator[Guest]:
     command = [sys.executable, str(HERE / "one_linux.py"), jit, str(image.initrd), MEMORY]
     environment = os.environ | ({"VNB_CACHE_DIR": str(cache)} if cache else {})
     pipe = subprocess.PIPE
@@ -150,11 +172,11 @@ def on_vnb(image: images.Image, jit: str, cache: Path | None = None) -> Iterator
             return told()
 
         told()
-        yield ask
+        yield Guest(process.pid, ask)
 
 
 @contextmanager
-def on_qemu(image: images.Image) -> Iterator[Ask]:
+def on_qemu(image: images.Image) -> Iterator[Guest]:
     with qemu.running(image, memory=MEMORY) as guest:
         guest.wait_for(PROMPT)
 
@@ -164,10 +186,10 @@ def on_qemu(image: images.Image) -> Iterator[Ask]:
                 raise click.ClickException(f"{work} on QEMU printed {printed!r}")
             return int(found[1]) / 1e9, found[2]
 
-        yield ask
+        yield Guest(guest.process.pid, ask)
 
 
-def boot(target: str, image: images.Image, folder: Path) -> AbstractContextManager[Ask]:
+def boot(target: str, image: images.Image, folder: Path) -> AbstractContextManager[Guest]:
     match target:
         case "QEMU":
             return on_qemu(image)
@@ -188,22 +210,24 @@ def measure(
     if "vnb warm" in present:
         print("filling a cache", file=sys.stderr)
         without_regions(folder / "warm")
-        with boot("vnb warm", image, folder) as ask:
+        with boot("vnb warm", image, folder) as guest:
             for work in works:
-                ask(work)
+                guest.do(work)
     for number in range(rounds):
-        with ExitStack() as guests:
+        with ExitStack() as stack:
             print(f"round {number + 1}/{rounds}", file=sys.stderr)
-            asks = {name: guests.enter_context(boot(name, image, folder)) for name in present}
+            guests = {name: stack.enter_context(boot(name, image, folder)) for name in present}
             order = deque(present)
             for work, turn in product(works, range(turns)):
                 order.rotate()  # nobody is always the first
                 for target in order:
                     if turn and target == "vnb cold":
                         continue
-                    measured[work, target].append(Answer(*asks[target](work)))
-                    print(f"{work} on {target}: {measured[work, target][-1]}", file=sys.stderr)
-            costs = {t: Costs(**ask("costs")) for t, ask in asks.items() if t != "QEMU"}
+                    answer = guests[target].do(work)
+                    measured[work, target].append(answer)
+                    told = f"{answer.seconds:.2f} s, {answer.cpu:.2f} s of a processor"
+                    print(f"{work} on {target}: {told}", file=sys.stderr)
+            costs = {t: Costs(**guest.ask("costs")) for t, guest in guests.items() if t != "QEMU"}
     return measured, costs
 
 
@@ -220,6 +244,7 @@ def disagreements(works: list[str], present: list[str], measured: Measured) -> l
 @click.command()
 @click.option("--rounds", default=3, show_default=True, help="How often everything is measured.")
 @click.option("--turns", default=1, show_default=True, help="How often in each round.")
+@click.option("--cpu", is_flag=True, help="Compare processor time, and not the guests' own.")
 @click.option("--work", "works", multiple=True, type=click.Choice(NAMES), default=NAMES)
 @click.option("--target", "wanted", multiple=True, type=click.Choice(TARGETS), default=TARGETS)
 @click.option("--figure", type=click.Path(path_type=Path), help="Where to draw it, as .svg or .png")
@@ -227,6 +252,7 @@ def disagreements(works: list[str], present: list[str], measured: Measured) -> l
 def main(
     rounds: int,
     turns: int,
+    cpu: bool,
     works: tuple[str, ...],
     wanted: tuple[str, ...],
     figure: Path | None,
@@ -243,7 +269,10 @@ def main(
         with_our_files(image.initrd, chosen, initrd)
         image = replace(image, initrd=initrd)
         measured, costs = measure(present, image, chosen, rounds, turns, Path(folder))
-    seconds = {key: [answer.seconds for answer in series] for key, series in measured.items()}
+    seconds = {
+        key: [answer.cpu if cpu else answer.seconds for answer in series]
+        for key, series in measured.items()
+    }
     groups = {name: [k for k in group if k in chosen] for name, group in GROUPS.items()}
     rows = [[work, *(spread(seconds[work, name], ".2f") for name in present)] for work in chosen]
     parts = [f"{host()}; {rounds} × {turns} rounds: median (best).", table(["s", *present], rows)]
