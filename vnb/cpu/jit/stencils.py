@@ -8,6 +8,7 @@ Xu and Kjolstad's: Copy-and-Patch Compilation, OOPSLA 2021.)
 
 import io
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -31,10 +32,8 @@ from vnb.cpu.state import (
     KIND_STRAIGHT,
     OFFSETS,
     STENCIL_BYTES,
+    STENCIL_CROSS,
     STENCIL_ENTER,
-    STENCIL_GO,
-    STENCIL_LEAVE,
-    STENCIL_STEP,
     TLB_ENTRIES,
 )  # fmt: skip
 
@@ -58,7 +57,7 @@ RANGES = {"I": 1, "PC": 1, "AFTER": 1, "SLOT": 2}
 PREFIX = "stencils-"
 """What the table is called in the cache of compiled code."""
 
-RECORDS = (STENCIL_LEAVE + 1) * STENCIL_BYTES
+RECORDS = (STENCIL_CROSS + 1) * STENCIL_BYTES
 """Bytes of the table before the code."""
 
 # x86-64's relocations, as its ABI numbers them: wide, relative
@@ -128,29 +127,34 @@ class _Stencil:
             f"ret {{i64, i64}} {self.value(f'insertvalue {{i64, i64}} {first}, i64 {left}, 1')}"
         )
 
-    def interpret(self, pc: str, left: str, w: str) -> None:
+    def interpret(self, w: str, **changed: str) -> None:
         """The operation of a slot."""
         table = self.value(f"inttoptr i64 {self.word('operations')} to ptr")
         operation = self.value(f"and i64 {w}, 255")
         place = self.value(f"getelementptr ptr, ptr {table}, i64 {operation}")
-        self.jump(self.value(f"load ptr, ptr {place}"), pc=pc, left=left, w=w)
+        self.jump(self.value(f"load ptr, ptr {place}"), w=w, **changed)
 
-    def dispatch(self, pc: str, left: str) -> None:
-        """Go on at pc, in this page; not if nothing is left to run."""
-        self.unless(f"icmp eq i64 {left}, 0", pc, left)
+    def dispatch(self, pc: str, left: str, base: str = "%base", page: str = "%page") -> None:
+        """Go on at pc, in a page; not if nothing is left to run."""
+        self.unless(f"icmp eq i64 {left}, 0", lambda: self.leave(pc, left))
         shifted = self.value(f"shl i64 {pc}, 2")
-        place = self.value(f"inttoptr i64 {self.value(f'add i64 %base, {shifted}')} to ptr")
-        self.interpret(pc, left, self.value(f"load i64, ptr {place}"))
+        place = self.value(f"inttoptr i64 {self.value(f'add i64 {base}, {shifted}')} to ptr")
+        w = self.value(f"load i64, ptr {place}")
+        self.interpret(w, pc=pc, left=left, base=base, page=page)
 
-    def unless(self, condition: str, pc: str, left: str) -> None:
-        """Return to the run loop if a condition holds."""
+    def cross(self, pc: str, left: str) -> None:
+        """Go on at pc in another page: there is one stencil for that."""
+        self.jump(self.value(f"inttoptr i64 {self.word('cross')} to ptr"), pc=pc, left=left)
+
+    def unless(self, condition: str, otherwise: Callable[[], None]) -> None:
+        """Go on only if a condition does not hold."""
         stop = self.value(condition)
         self.count += 1
-        self.lines.append(f"br i1 {stop}, label %l{self.count}, label %s{self.count}")
-        following = f"s{self.count}:"
+        following = f"s{self.count}"
+        self.lines.append(f"br i1 {stop}, label %l{self.count}, label %{following}")
         self.lines.append(f"l{self.count}:")
-        self.leave(pc, left)
-        self.lines.append(following)
+        otherwise()
+        self.lines.append(f"{following}:")
 
     def text(self) -> str:
         self.lines.append("out:")
@@ -234,7 +238,8 @@ class _Stencil:
             self.set_register(self.value(f"add i64 %pc, {hole('AFTER')}"))
             if left:
                 offset = self.value(f"sub i64 {target}, %page")
-                self.unless(f"icmp uge i64 {offset}, 4096", target, left)
+                outside = f"icmp uge i64 {offset}, 4096"
+                self.unless(outside, lambda: self.cross(target, left))
                 self.dispatch(target, left)
                 return
         else:
@@ -251,12 +256,28 @@ def _special() -> dict[int, _Stencil]:
         pc = stencil.value(f"add i64 %pc, {hole('PC')}")
         left = stencil.value(f"sub i64 %left, {hole('COUNT')}")
         if stencil is step:
-            stencil.interpret(pc, left, hole("SLOT"))
+            stencil.interpret(hole("SLOT"), pc=pc, left=left)
         elif stencil is go:
             stencil.dispatch(pc, left)
         else:
-            stencil.leave(pc, left)
-    return {STENCIL_ENTER: enter, STENCIL_STEP: step, STENCIL_GO: go, STENCIL_LEAVE: leave}
+            stencil.cross(pc, left)
+    found = (enter, step, go, leave, _cross())
+    return dict(enumerate(found, STENCIL_ENTER))
+
+
+def _cross() -> _Stencil:
+    """Where blocks go on that leave their page: the fetch TLB may know the other."""
+    stencil = _Stencil("cross")
+    shifted = stencil.value("lshr i64 %pc, 8")
+    index = stencil.value(f"and i64 {shifted}, {(TLB_ENTRIES - 1) << 4}")
+    place = stencil.value(f"add i64 {stencil.word('fetch_tlb')}, {index}")
+    entry = stencil.value(f"inttoptr i64 {place} to ptr")
+    page = stencil.value("and i64 %pc, -4096")
+    tag = stencil.value(f"load i64, ptr {entry}")
+    stencil.unless(f"icmp ne i64 {tag}, {page}", lambda: stencil.leave("%pc", "%left"))
+    base = stencil.value(f"load i64, ptr {stencil.at(entry, '8')}")
+    stencil.dispatch("%pc", "%left", base, page)
+    return stencil
 
 
 def _kind(row: Row) -> int:
