@@ -21,9 +21,9 @@ def _address_of(block: mmap.mmap) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(block))
 
 
-def _anonymous(size: int) -> mmap.mmap:
+def anonymous(size: int, protection: int = mmap.PROT_READ | mmap.PROT_WRITE) -> mmap.mmap:
     """Zeroed pages that cost the host nothing until they are touched, large ones where it may."""
-    block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=protection)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         with suppress(OSError):  # a kernel without them
             block.madvise(mmap.MADV_HUGEPAGE)
@@ -44,13 +44,13 @@ class Memory:
         self.base = base
         self.size = size
         try:
-            self._block = _anonymous(size)
+            self._block = anonymous(size)
         except (OSError, OverflowError) as error:
             raise UsageError(f"the host cannot reserve {size} bytes of guest RAM") from error
         self.address = _address_of(self._block)
         self._bytes = memoryview(self._block)
         self._readonly = self._bytes.toreadonly()
-        code_pages = _anonymous(size // PAGE * 4)
+        code_pages = anonymous(size // PAGE * 4)
         self.code_pages_address = _address_of(code_pages)
         self.code_pages = memoryview(code_pages).cast("I")
         self.on_code_write: Callable[[int, int], None] = lambda first, last: None

@@ -10,7 +10,7 @@ from vnb.cpu.dialect import DialectError, Engine, assigned_names, dispatch
 from vnb.cpu.emit import EMIT, I1, I64, OPERATORS, Value, const
 from vnb.cpu.generate import OPERATIONS
 
-CARRIED = ("S", "pc", "left", "base", "page", "load_tlb", "store_tlb", "w")
+CARRIED = ("pc", "S", "left", "base", "page", "load_tlb", "store_tlb", "w")
 """The run loop's variables that one operation hands to the next, all in host registers."""
 RETURNED = ("pc", "left")
 """Those that outlive the loop."""

@@ -52,7 +52,6 @@ region_flags    host address of the function, for regions to call
 region_next     host address of the function, for regions to call
 operations      host address of the run loop's table, for blocks to go on by
 stencils        host address of the stencils by operation; 0: no blocks are made
-cross           host address of the stencil by which blocks go over to another page
 block_first     host address of the room for blocks
 block_code      host address of what is free of it
 block_end       host address of its end
@@ -190,7 +189,7 @@ STENCIL_BYTES = 256
 """A stencil: where its code is, its size, its kind, and its holes."""
 KIND_NONE, KIND_STRAIGHT, KIND_ROUNDS, KIND_BRANCH, KIND_JUMP, KIND_END = range(6)
 """Kinds: what an instruction is to a block."""
-STENCIL_ENTER, STENCIL_STEP, STENCIL_GO, STENCIL_LEAVE, STENCIL_CROSS = range(256, 261)
+STENCIL_ENTER, STENCIL_STEP, STENCIL_GO, STENCIL_LEAVE = range(256, 260)
 """Stencils of no operation: a block's begin, one instruction interpreted, ways out of a block."""
 HOLES = ("A", "B", "C", "D", "I", "PC", "AFTER", "COUNT", "SLOT", "ON", "OUT")
 """What holes are for: registers' offsets, the immediate, what to add to pc, what was retired, the

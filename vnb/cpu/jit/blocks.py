@@ -4,7 +4,8 @@ import mmap
 from ctypes import addressof, c_char, c_uint64
 
 from vnb.cpu.jit.stencils import RECORDS, table
-from vnb.cpu.state import STENCIL_BYTES, STENCIL_CROSS, State
+from vnb.cpu.state import STENCIL_BYTES, State
+from vnb.memory import anonymous
 
 ROOM = 64 << 20
 """Bytes for blocks; the host backs what is used. When they are full, all blocks are made anew."""
@@ -22,7 +23,7 @@ class Blocks:
         if stencils is None:
             return
         try:
-            self._memory = mmap.mmap(-1, ROOM, prot=EXECUTABLE)
+            self._memory = anonymous(ROOM, EXECUTABLE)
         except OSError:  # a host that is strict about such memory
             return
         self._memory[: len(stencils)] = stencils
@@ -32,7 +33,6 @@ class Blocks:
             if words[at]:
                 words[at] += address
         state.operations, state.stencils = operations, address
-        state.cross = words[STENCIL_CROSS * STENCIL_BYTES >> 3]
         state.block_first = state.block_code = address + len(stencils)
         state.block_end = address + ROOM
 

@@ -32,12 +32,12 @@ from vnb.cpu.state import (
     KIND_STRAIGHT,
     OFFSETS,
     STENCIL_BYTES,
-    STENCIL_CROSS,
     STENCIL_ENTER,
+    STENCIL_LEAVE,
     TLB_ENTRIES,
 )  # fmt: skip
 
-CARRIED = ("S", "pc", "left", "base", "page", "load_tlb", "store_tlb", "w")
+CARRIED = ("pc", "S", "left", "base", "page", "load_tlb", "store_tlb", "w")
 """What operations hand to one another, as lower_llvm.py has it."""
 HANDLER = f"{calling_convention()} {{i64, i64}}"
 PARAMETERS = ", ".join(f"{'ptr' if name == 'S' else 'i64'} %{name}" for name in CARRIED)
@@ -57,7 +57,7 @@ RANGES = {"I": 1, "PC": 1, "AFTER": 1, "SLOT": 2}
 PREFIX = "stencils-"
 """What the table is called in the cache of compiled code."""
 
-RECORDS = (STENCIL_CROSS + 1) * STENCIL_BYTES
+RECORDS = (STENCIL_LEAVE + 1) * STENCIL_BYTES
 """Bytes of the table before the code."""
 
 # x86-64's relocations, as its ABI numbers them: wide, relative
@@ -90,7 +90,9 @@ class _Stencil:
         return self.value(f"load i64, ptr {self.at('%S', str(OFFSETS[name]))}")
 
     def register(self, letter: str, kind: str = "i64") -> str:
-        return self.value(f"load {kind}, ptr {self.at('%S', hole(letter))}")
+        """A register's value. (Volatile: else LLVM adds it from memory to a long constant.)"""
+        load = "load volatile" if kind == "i64" else "load"
+        return self.value(f"{load} {kind}, ptr {self.at('%S', hole(letter))}")
 
     def set_register(self, value: str, kind: str = "i64") -> None:
         self.lines.append(f"store {kind} {value}, ptr {self.at('%S', hole('D'))}")
@@ -143,8 +145,19 @@ class _Stencil:
         self.interpret(w, pc=pc, left=left, base=base, page=page)
 
     def cross(self, pc: str, left: str) -> None:
-        """Go on at pc in another page: there is one stencil for that."""
-        self.jump(self.value(f"inttoptr i64 {self.word('cross')} to ptr"), pc=pc, left=left)
+        """Go on at pc, which may be in another page: the fetch TLB may know that.
+
+        Each place has this for itself, so that the host predicts its jump by itself.
+        """
+        shifted = self.value(f"lshr i64 {pc}, 8")
+        index = self.value(f"and i64 {shifted}, {(TLB_ENTRIES - 1) << 4}")
+        place = self.value(f"add i64 {self.word('fetch_tlb')}, {index}")
+        entry = self.value(f"inttoptr i64 {place} to ptr")
+        page = self.value(f"and i64 {pc}, -4096")
+        tag = self.value(f"load i64, ptr {entry}")
+        self.unless(f"icmp ne i64 {tag}, {page}", lambda: self.leave(pc, left))
+        base = self.value(f"load i64, ptr {self.at(entry, '8')}")
+        self.dispatch(pc, left, base, page)
 
     def unless(self, condition: str, otherwise: Callable[[], None]) -> None:
         """Go on only if a condition does not hold."""
@@ -237,10 +250,7 @@ class _Stencil:
             target = self.fill(meaning(row), self.operands(row)) if left else ""
             self.set_register(self.value(f"add i64 %pc, {hole('AFTER')}"))
             if left:
-                offset = self.value(f"sub i64 {target}, %page")
-                outside = f"icmp uge i64 {offset}, 4096"
-                self.unless(outside, lambda: self.cross(target, left))
-                self.dispatch(target, left)
+                self.cross(target, left)
                 return
         else:
             self.set_register(self.fill(meaning(row), self.operands(row)))
@@ -261,23 +271,7 @@ def _special() -> dict[int, _Stencil]:
             stencil.dispatch(pc, left)
         else:
             stencil.cross(pc, left)
-    found = (enter, step, go, leave, _cross())
-    return dict(enumerate(found, STENCIL_ENTER))
-
-
-def _cross() -> _Stencil:
-    """Where blocks go on that leave their page: the fetch TLB may know the other."""
-    stencil = _Stencil("cross")
-    shifted = stencil.value("lshr i64 %pc, 8")
-    index = stencil.value(f"and i64 {shifted}, {(TLB_ENTRIES - 1) << 4}")
-    place = stencil.value(f"add i64 {stencil.word('fetch_tlb')}, {index}")
-    entry = stencil.value(f"inttoptr i64 {place} to ptr")
-    page = stencil.value("and i64 %pc, -4096")
-    tag = stencil.value(f"load i64, ptr {entry}")
-    stencil.unless(f"icmp ne i64 {tag}, {page}", lambda: stencil.leave("%pc", "%left"))
-    base = stencil.value(f"load i64, ptr {stencil.at(entry, '8')}")
-    stencil.dispatch("%pc", "%left", base, page)
-    return stencil
+    return dict(enumerate((enter, step, go, leave), STENCIL_ENTER))
 
 
 def _kind(row: Row) -> int:
