@@ -57,6 +57,16 @@ def test_below_the_widgets_there_is_a_picture_that_follows_the_machine(output: O
         assert "paused" in output.shown[-1].data
 
 
+def test_what_shows_no_html_has_the_picture_in_words(output: Output) -> None:
+    with Machine(SPIN, memory="1M") as machine:
+        face(machine).show()
+        title, *rows = repr(output.shown[-1]).splitlines()
+        assert title.endswith(": running")
+        assert any(row.split() == ["memory", "1M"] for row in rows)
+        machine.watch()._ipython_display_()
+        assert "throughput" in repr(output.shown[-1])
+
+
 def test_a_running_machines_picture_is_refreshed_seldom(output: Output) -> None:
     with Machine(SPIN, memory="1M") as machine:
         shown = face(machine)

@@ -45,12 +45,13 @@ class Face:
         wait = self._snapshot.follow(machine.state)
         return wait if machine.state == "running" else None
 
-    def _picture(self) -> str:
+    def _picture(self) -> tuple[str, str]:
         machine = self._machine()
         if machine is None:
-            return ""
+            return "", ""
         screens = "".join(screen.picture for screen in self.screens)
-        return machine.facts().html(self.console.picture, screens)
+        facts = machine.facts()
+        return facts.html(self.console.picture, screens), facts.text()
 
 
 def screens(machine: "Machine") -> list[Any]:

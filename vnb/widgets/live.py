@@ -66,9 +66,9 @@ class LivePlot(Widget):
             self._fresh = True
             self._publisher.wake()
 
-    def _picture(self) -> str:
+    def _picture(self) -> tuple[str, str]:
         data = base64.b64encode(self._figure).decode()
-        return f'<img alt="{self.title}" src="data:image/png;base64,{data}">'
+        return f'<img alt="{self.title}" src="data:image/png;base64,{data}">', self.title
 
     def hear(self, page: str, message: Message) -> None:
         match message:

@@ -13,13 +13,24 @@ REFRESH = 10.0
 """Seconds between two pictures."""
 
 
+class Picture(HTML):  # type: ignore[misc]
+    """HTML, and words in its place for what shows none, as a terminal."""
+
+    def __init__(self, html: str, words: str) -> None:
+        super().__init__(f'<div class="{CLASS}">{html}</div>')
+        self._words = words
+
+    def __repr__(self) -> str:
+        return self._words
+
+
 class Snapshot:
-    """Pictures of one thing, which `draw()` makes, in all outputs that show it.
+    """Pictures of one thing, which `draw()` makes as HTML and words, in all outputs that show it.
 
     A notebook that is saved, exported or opened without a kernel has no widgets: then this shows.
     """
 
-    def __init__(self, draw: Callable[[], str]) -> None:
+    def __init__(self, draw: Callable[[], tuple[str, str]]) -> None:
         self._draw = draw
         self._handles: list[Any] = []
         self._shown = ""
@@ -51,9 +62,9 @@ class Snapshot:
         self._next = time.monotonic() + REFRESH
         return REFRESH
 
-    def _framed(self) -> HTML:
-        self._shown = self._draw()
-        return HTML(f'<div class="{CLASS}">{self._shown}</div>')
+    def _framed(self) -> Picture:
+        self._shown, words = self._draw()
+        return Picture(self._shown, words)
 
 
 def view(widget: Any) -> dict[str, Any]:
