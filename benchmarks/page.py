@@ -42,14 +42,22 @@ async rows => {
   area.focus();
   await new Promise(resolve => setTimeout(resolve, 150 + 100 * Math.random()));
   const text = rows.innerText;
+  const shown = new Promise(resolve => {
+    const observer = new MutationObserver(() => {
+      if (rows.innerText === text) return;
+      observer.disconnect();
+      requestAnimationFrame(() => resolve(performance.now()));
+    });
+    observer.observe(rows, { childList: true, characterData: true, subtree: true });
+  });
   const before = performance.now();
   area.value = "x";
   area.dispatchEvent(new InputEvent("input", { data: "x", inputType: "insertText" }));
-  while (rows.innerText === text) await new Promise(requestAnimationFrame);
-  return performance.now() - before;
+  return (await shown) - before;
 }
 """
-"""Milliseconds until the text of the terminal is another one; only letters count, not a cursor."""
+"""Milliseconds until the frame after the one in which the text of the terminal is another; only
+letters count, not a cursor."""
 
 COUNT_FRAMES = """
 () => {
