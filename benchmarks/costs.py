@@ -20,12 +20,13 @@ class Costs:
 
     memory: int  # the largest resident size of this process, guest RAM and all
     workshop: int = 0  # the same, of the process that compiles
+    blocks: int = 0
     regions: int = 0
     recalled: int = 0  # regions that were on disk already
     seconds: float = 0  # to translate and load them
     code: int = 0
     cache: int = 0  # on disk
-    share: float = 0  # of all retired instructions, those that regions retired
+    share: float = 0  # of all retired instructions, those that regions and not blocks retired
 
     @classmethod
     def of(cls, machine: Machine) -> "Costs":
@@ -36,8 +37,9 @@ class Costs:
         return cls(
             memory=memory,
             workshop=sum(_peak(Path(f"/proc/{child}/status")) for child in _children()),
+            blocks=report.blocks,
             regions=len(report.regions),
-            recalled=sum(region.code.cached for region in report.regions),
+            recalled=report.cached,
             seconds=report.seconds,
             code=report.bytes,
             cache=sum(
@@ -69,6 +71,7 @@ def together(series: list[Costs]) -> Costs:
     return Costs(
         memory=max(it.memory for it in series),
         workshop=max(it.workshop for it in series),
+        blocks=sum(it.blocks for it in series),
         regions=sum(it.regions for it in series),
         recalled=sum(it.recalled for it in series),
         seconds=sum(it.seconds for it in series),
@@ -81,12 +84,13 @@ def together(series: list[Costs]) -> Costs:
 def costs_table(series: dict[str, Costs]) -> str:
     """One row for each target or kernel."""
     header = [
-        "", "regions", "from disk", "translated in, s", "code, KiB", "cache, KiB",
+        "", "blocks", "regions", "from disk", "translated in, s", "code, KiB", "cache, KiB",
         "in regions", "memory, MiB", "workshop, MiB",
     ]  # fmt: skip
     rows = [
         [
             name,
+            f"{it.blocks}",
             f"{it.regions}",
             f"{it.recalled}",
             f"{it.seconds:.2f}",
