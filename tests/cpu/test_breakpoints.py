@@ -245,12 +245,9 @@ def test_a_breakpoint_is_a_virtual_address_in_every_process(hart: Hart) -> None:
         assert kinds == {ExitKind.BREAKPOINT if stops else ExitKind.BUDGET}
 
 
-def test_regions_of_an_earlier_run_hold_no_breakpoint(
-    tmp_path: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("cache")
+def test_regions_of_an_earlier_run_hold_no_breakpoint() -> None:
     """They are there before their instructions were decoded, and so before BREAK is."""
-    made("llvm")
-    monkeypatch.setenv("VNB_CACHE_DIR", str(tmp_path))
     hart = Hart(Memory(1 << 16), clock="virtual", jit="auto")
     assert hart.translator is not None
     hart.memory.write(RAM, LOOP)

@@ -74,14 +74,12 @@ def test_every_row_can_be_generated_for_every_kind_of_host(triple: str) -> None:
 
 
 @pytest.fixture
-def portable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def portable(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Regions as for a host that does not note exceptions as x86 does."""
     here = code.host()
     other = Host(here.sparing, here.chained, x86=False, fma=here.fma)
     for room in (code, region):
         monkeypatch.setattr(room, "host", lambda: other)
-    hart("off", streams.stream(Random(0), streams.INTEGER, [], 1), b"")  # loads the engine
-    monkeypatch.setenv("VNB_CACHE_DIR", str(tmp_path))
 
 
 @pytest.mark.usefixtures("portable")

@@ -10,7 +10,6 @@ from vnb.cpu import objects
 from vnb.cpu.hart import Hart
 from vnb.cpu.isa import ROWS
 from vnb.cpu.jit import translator
-from vnb.cpu.jit import workshop as workshop_room
 from vnb.cpu.jit.code import Made, make
 from vnb.cpu.jit.graph import UNTRANSLATED, Graph, Lessons, budget
 from vnb.cpu.jit.meaning import has_meaning, meaning
@@ -28,14 +27,6 @@ LOOP = program(
     word("div", d=8, a=6, b=5),
     word("bne", a=5, b=0, i=-20 & 0x1FFF),
 )
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The engine comes from where it is; regions go to a place of their own."""
-    Hart(Memory(1 << 16))
-    monkeypatch.setenv("VNB_CACHE_DIR", str(tmp_path))
-    return tmp_path / "compiled"
 
 
 def looping(jit: str = "eager") -> Hart:
@@ -122,7 +113,7 @@ def test_a_translator_that_fails_leaves_the_guest_to_the_interpreter(
     hart.run(1 << 20)
 
 
-def test_a_region_made_in_the_workshop_is_the_one_made_here() -> None:
+def test_a_region_made_in_the_workshop_is_the_one_made_here(cache: Path) -> None:
     hart = looping()
     hart.run(100_000)
     graph = made(hart).regions[0].graph
@@ -144,7 +135,6 @@ def test_a_workshop_that_was_killed_leaves_the_guest_to_the_interpreter(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the middle of a run, when there are regions already; those go on."""
-    monkeypatch.setattr(workshop_room, "_opened", [])
     hart = looping("auto")
     assert settled(hart).regions
 

@@ -1,0 +1,23 @@
+"""What tests of the translator share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vnb.cpu.hart import Hart
+from vnb.cpu.jit import workshop
+from vnb.cpu.jit.workshop import Workshop
+from vnb.memory import Memory
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The engine comes from where it is; regions and their workshop have a place of their own."""
+    Hart(Memory(1 << 16))
+    monkeypatch.setenv("VNB_CACHE_DIR", str(tmp_path))
+    opened: list[Workshop] = []
+    monkeypatch.setattr(workshop, "_opened", opened)
+    yield tmp_path / "compiled"
+    for each in opened:
+        each.close()
