@@ -1,12 +1,14 @@
 """What regions are made of, where their code is kept, and what becomes of failures."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from assemble import program, word
 
 from vnb.cpu import objects
+from vnb.cpu.csr import NUMBERS
 from vnb.cpu.hart import Hart
 from vnb.cpu.isa import ROWS
 from vnb.cpu.jit import translator
@@ -202,3 +204,44 @@ def test_code_that_changed_since_gets_no_regions_of_the_earlier_run(cache: Path)
     assert later.translator is not None
     later.translator.serve()
     assert not made(later).regions
+
+
+SHORT = program(
+    word("addi", d=5, a=0, i=3),
+    word("addi", d=6, a=6, i=1),
+    word("addi", d=5, a=5, i=-1),
+    word("bne", a=5, b=0, i=-8 & 0x1FFF),
+    word("csrrs", d=7, a=0, i=NUMBERS["mscratch"]),
+    word("jal", d=0, i=-20 & 0x1FFFFF),
+)
+"""A loop of three rounds, and an instruction that regions do not have."""
+
+
+def choosy(monkeypatch: pytest.MonkeyPatch, code: bytes) -> Hart:
+    """A hart that translates at once, but gives up what does not pay."""
+    monkeypatch.setattr(translator, "EXITS_TO_JUDGE", 500)
+    hart = looping()
+    hart.memory.write(RAM, code)
+    assert hart.translator is not None
+    hart.translator.pace = replace(hart.translator.pace, choosy=True)
+    return hart
+
+
+def test_a_region_that_is_left_too_soon_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    hart = choosy(monkeypatch, SHORT)
+    hart.run(200_000)
+    entered = hart.state.n_region_exits
+    assert len(made(hart).regions) > 0 and entered > 500
+    hart.run(200_000)
+    assert hart.state.n_region_exits == entered
+    plain = looping("off")
+    plain.memory.write(RAM, SHORT)
+    plain.run(400_000)
+    assert (list(hart.x), hart.pc) == (list(plain.x), plain.pc)
+
+
+def test_a_region_that_loops_long_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    hart = choosy(monkeypatch, LOOP)
+    for _ in range(20):
+        hart.run(20_000)
+    assert made(hart).share > 0.9

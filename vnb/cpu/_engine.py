@@ -30,7 +30,8 @@ BOX_SINGLE = 0x2
 NOT_A_LOAD = 0x3
 REGION_RECORD = 0x80
 REGION_COUNT = 0x78
-REGION_PAGES = 0xd
+REGION_EXITS = 0x70
+REGION_PAGES = 0xc
 REGION_LIMIT = 0x400
 STENCIL_BYTES = 0x100
 KIND_NONE = 0x0
@@ -2216,6 +2217,7 @@ def region_next(S, record, pc, count):
     """
     place = record + REGION_COUNT
     st64(place, ld64(place) + count)
+    st64(record + REGION_EXITS, ld64(record + REGION_EXITS) + 1)
     S.n_region_exits += 1
     if S.n_region_exits * SCATTER >> EXITS_BETWEEN_SAMPLES == 0:
         sample(S, pc, quo(record - S.regions, REGION_RECORD) + 1)

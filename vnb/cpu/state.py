@@ -175,9 +175,11 @@ REGION_RECORD = 128
 """
 REGION_COUNT = REGION_RECORD - 8
 """Where a record counts the instructions that its region retired."""
+REGION_EXITS = REGION_RECORD - 16
+"""Where it counts how often the region was left."""
 REGIONS = 8192
 """Records there are."""
-REGION_PAGES = REGION_RECORD // 8 - 3
+REGION_PAGES = REGION_RECORD // 8 - 4
 """Pages that one region may cover."""
 REGION_LIMIT = 1024
 """Instructions on the longest way through a region without a look at the budget."""

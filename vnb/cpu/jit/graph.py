@@ -140,6 +140,11 @@ class Graph:
             for block in self.blocks.values()
         )
 
+    @property
+    def is_computed(self) -> bool:
+        """Whether it has a jump that is no return and goes where a register says."""
+        return any(i.is_indirect and not i.is_return for i in self.instructions())
+
     def learn(self, seen: list[int]) -> Lessons:
         """What it should have known that was often left for the offsets `seen`.
 

@@ -58,6 +58,13 @@ def keep(kept: Kept) -> None:
     objects.put(name(kept.pages[0]), pickle.dumps(known))
 
 
+def discard(kept: Kept) -> None:
+    """Keep a region no longer: it did not pay."""
+    known = kept_of(kept.pages[0])
+    if known.pop(kept.graph.entry[0], None) is not None:
+        objects.put(name(kept.pages[0]), pickle.dumps(known))
+
+
 class Sightings:
     """The decoded pages of a hart as they come up, and what is kept of them."""
 

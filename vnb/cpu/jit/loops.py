@@ -19,6 +19,11 @@ def steady(graph: Graph) -> dict[Place, frozenset[int]]:
     }
 
 
+def has_loop(graph: Graph) -> bool:
+    """Whether any block of a region may run again."""
+    return any(place in _reached(graph, place) for place in graph.blocks)
+
+
 def _loops(graph: Graph) -> dict[Place, set[Place]]:
     """For each block that may run again, the blocks from which it comes to itself."""
     reached = {place: _reached(graph, place) for place in graph.blocks}

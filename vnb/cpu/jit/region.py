@@ -7,6 +7,7 @@ from time import perf_counter
 from vnb.cpu.disassemble import disassemble
 from vnb.cpu.jit.code import Code, Linker, Made, assembly_of, host
 from vnb.cpu.jit.graph import Graph, Lessons, form
+from vnb.cpu.jit.loops import has_loop
 from vnb.cpu.jit.places import Layout
 from vnb.cpu.jit.report import Lines, beside, counted, instructions_of
 from vnb.cpu.jit.text import Writer
@@ -73,11 +74,15 @@ def translate(
     linker: Linker,
     make: Callable[[Graph], Made],
     lessons: Lessons,
+    choosy: bool = False,
 ) -> Region | None:
-    """Have the region made that begins at a virtual address; None if there is none worth it."""
+    """Have the region made that begins at a virtual address; None if there is none worth it.
+
+    For the choosy one that cannot come back to any of its places is not: blocks do as well.
+    """
     started = perf_counter()
     graph = form(layout.slot, pc & 0xFFF, layout.is_entry, lessons)
-    if graph is None:
+    if graph is None or (choosy and not graph.is_computed and not has_loop(graph)):
         return None
     made = make(graph)
     code = linker.load(made)

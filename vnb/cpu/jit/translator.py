@@ -9,11 +9,11 @@ from functools import cache
 from vnb.cpu.jit.blocks import Blocks
 from vnb.cpu.jit.code import Linker, make
 from vnb.cpu.jit.graph import Lessons
-from vnb.cpu.jit.kept import Sightings, keep, recall
+from vnb.cpu.jit.kept import Sightings, discard, keep, recall
 from vnb.cpu.jit.places import JOINED, TRANSLATED, DecodedPages, Layout, head
 from vnb.cpu.jit.region import Region, translate
 from vnb.cpu.jit.report import Report
-from vnb.cpu.state import OFFSETS, REGION_COUNT, REGION_RECORD, REGIONS, State
+from vnb.cpu.state import OFFSETS, REGION_COUNT, REGION_EXITS, REGION_RECORD, REGIONS, State
 from vnb.memory import Memory
 
 SAMPLE_COUNT, TRANSLATE = OFFSETS["sample_count"] >> 3, OFFSETS["translate"] >> 3
@@ -26,6 +26,8 @@ class Pace:
     samples: int
     hot: int
     poll: int
+    choosy: bool
+    """Whether only what comes back is translated, and what is left too soon given up."""
 
 
 PLACE = (1 << 48) - 1
@@ -34,6 +36,12 @@ CHUNK = 8
 EXITS_TO_LEARN = 16
 """Samples at exits of a region after which it may be made again."""
 MOST_TARGETS = 12
+EXITS_TO_JUDGE = 150_000
+"""How often a region has been left before it is judged: by then it has had its chance to learn."""
+FEWEST_RETIRED = 50
+"""Instructions that it should retire each time, or else blocks are faster."""
+SERVES_BETWEEN = 64
+"""Turns of the translator from one judgement to the next."""
 MOST_TRIES = 4
 """Of one place: where there was little to translate, more may have run since."""
 
@@ -41,8 +49,8 @@ ROOM = 64 << 20
 """Bytes of host code after which a translator begins anew."""
 
 PACES = {
-    "auto": Pace(samples=32, hot=20, poll=1 << 14),
-    "eager": Pace(samples=1, hot=1, poll=1 << 8),
+    "auto": Pace(samples=128, hot=20, poll=1 << 14, choosy=True),
+    "eager": Pace(samples=1, hot=1, poll=1 << 8, choosy=False),
 }
 
 
@@ -52,10 +60,12 @@ def _background() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "vnb-translator")
 
 
-def _translate(pc: int, layout: Layout, linker: Linker, lessons: Lessons) -> Region | None:
+def _translate(
+    pc: int, layout: Layout, linker: Linker, lessons: Lessons, choosy: bool
+) -> Region | None:
     from vnb.cpu.jit.workshop import made
 
-    return translate(pc, layout, linker, made, lessons)
+    return translate(pc, layout, linker, made, lessons, choosy)
 
 
 class Translator:
@@ -78,6 +88,8 @@ class Translator:
         self._exits: dict[int, Counter[int]] = {}  # where each region was seen to be left for
         self._pupil: int | None = None
         self._entries: list[tuple[int, int]] = []  # the decoded page and the slot of each region
+        self._given_up: set[int] = set()
+        self._served = 0
         self._records = self.decoded.records
         first = (state.samples - state.address) >> 3
         self._samples = state.block[first : first + 2 * pace.samples]
@@ -103,6 +115,9 @@ class Translator:
             self.heat[place >> CHUNK] += 1
             if self.heat[place >> CHUNK] >= self.pace.hot:
                 self._hot[place >> CHUNK] = pc, place
+        self._served += 1
+        if self.pace.choosy and self._served % SERVES_BETWEEN == 0:
+            self._judge()
         if self._pending is None and self._pupil is not None:
             self._teach(self._pupil)
         while self._pending is None and self._hot:
@@ -119,17 +134,41 @@ class Translator:
                 linker = self._linker = self._linker or Linker()
                 self._install(recall(kept, layout, linker))
 
+    def _judge(self) -> None:
+        """Give up the regions that are left so soon that blocks would be faster."""
+        for number in range(len(self.regions)):
+            left = self._records[(number * REGION_RECORD + REGION_EXITS) >> 3]
+            soon = self.retired(number) < left * FEWEST_RETIRED
+            if left >= EXITS_TO_JUDGE and soon and number not in self._given_up:
+                self._give_up(number)
+
+    def _give_up(self, number: int) -> None:
+        """Leave a place to blocks, in later runs, too."""
+        self._given_up.add(number)
+        page, index = self._entries[number]
+        self._close(number)
+        self.decoded.set_word(page, JOINED, 0)  # blocks may lead past the entry again
+        self._tried[self.decoded.base(page) + index * 8] = MOST_TRIES
+        if self._sightings and (kept := self._sightings.kept(self.regions[number])):
+            _background().submit(discard, kept)
+
+    def _close(self, number: int) -> None:
+        """Have the interpreter enter a region no longer."""
+        page, index = self._entries[number]
+        at = number * REGION_RECORD
+        if self.decoded.word(page, index) == self._slot(at):
+            self.decoded.set_word(page, index, self._records[(at >> 3) + 1])
+
     def restart(self) -> None:
         """Forget every region and the code of all of them; what is hot will come again."""
-        for number, (page, index) in enumerate(self._entries):
-            at = number * REGION_RECORD
-            if self.decoded.word(page, index) == self._slot(at):
-                self.decoded.set_word(page, index, self._records[(at >> 3) + 1])
+        for number in range(len(self.regions)):
+            self._close(number)
         self.restarts += bool(self.regions)
         self.forgotten += sum(map(self.retired, range(len(self.regions))))
         self.regions, self._entries = [], []
         self._linker = None
         self._exits.clear()
+        self._given_up.clear()
         self._pupil = None
         self._tried.clear()
         self.heat.clear()
@@ -191,7 +230,7 @@ class Translator:
     def _translate(self, pc: int, layout: Layout, lessons: Lessons) -> None:
         linker = self._linker = self._linker or Linker()
         if self.background:
-            future = _background().submit(_translate, pc, layout, linker, lessons)
+            future = _background().submit(_translate, pc, layout, linker, lessons, self.pace.choosy)
             self._pending = future, linker
             future.add_done_callback(self._ring)
         elif (region := translate(pc, layout, linker, make, lessons)) is not None:
@@ -234,7 +273,7 @@ class Translator:
         entry = region.entry >> 1
         self._records[record] = region.code.address
         self._records[record + 1] = region.graph.blocks[region.graph.entry].instructions[0].slot
-        self._records[at + REGION_COUNT >> 3] = 0
+        self._records[at + REGION_COUNT >> 3] = self._records[at + REGION_EXITS >> 3] = 0
         for delta, index in region.pages.items():
             number = numbers[delta]
             assert number is not None

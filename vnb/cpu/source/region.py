@@ -45,6 +45,7 @@ def region_next(S, record, pc, count):
     """
     place = record + REGION_COUNT
     st64(place, ld64(place) + count)
+    st64(record + REGION_EXITS, ld64(record + REGION_EXITS) + 1)
     S.n_region_exits += 1
     if S.n_region_exits * SCATTER >> EXITS_BETWEEN_SAMPLES == 0:
         sample(S, pc, quo(record - S.regions, REGION_RECORD) + 1)
