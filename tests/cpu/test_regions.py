@@ -149,9 +149,15 @@ def test_a_workshop_that_was_killed_leaves_the_guest_to_the_interpreter(
     monkeypatch.setattr(Workshop, "make", killed)
     hart.memory.write(RAM + 0x2000, program(word("addi", d=5, a=5, i=2)) + LOOP[4:])
     hart.pc = RAM + 0x2000
-    with pytest.warns(RuntimeWarning, match="the translator failed and is off: (EOF|BrokenPipe)"):
+    with pytest.warns(
+        RuntimeWarning, match="the translator failed and is off: (EOF|BrokenPipe)"
+    ) as told:
         while hart.state.sample_limit:
             hart.run(1 << 20)
+        for _ in range(10):
+            hart.run(1 << 20)
+            translator._background().submit(int).result(timeout=60)
+    assert len(told) == 1
     assert workshop().code is None  # for the next machine
     interpreted = looping("off")
     hart.pc, interpreted.pc = RAM, RAM

@@ -81,6 +81,7 @@ class Translator:
         self.heat: Counter[int] = Counter()
         self.refused = self.restarts = self.forgotten = 0
         self.room = ROOM
+        self.failed = False
         self._hot: dict[int, tuple[int, int]] = {}  # chunks to translate: where they were sampled
         self._pending: tuple[Future[Region | None], Linker] | None = None
         self._linker: Linker | None = None
@@ -102,6 +103,8 @@ class Translator:
         """The engine left for the translator."""
         if self._pending is not None and self._pending[0].done():
             self._collect()
+        if self.failed:
+            return
         self._recall()
         count = self.state.words[SAMPLE_COUNT]
         samples = self._samples[: 2 * count].tolist()
@@ -244,6 +247,7 @@ class Translator:
         pending, linker = self._pending
         self._pending = None
         if (error := pending.exception()) is not None:
+            self.failed = True
             self.state.sample_limit = 0
             warnings.warn(
                 f"the translator failed and is off: {error!r}", RuntimeWarning, stacklevel=2
