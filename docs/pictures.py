@@ -2,7 +2,7 @@
 
     python -m docs.pictures [NAME …]
 
-Needs what the tests of the widgets need: JupyterLab and Chromium.
+Needs what the tests of the widgets need: JupyterLab, vnb's kernel in it, and Chromium.
 """
 
 import io
@@ -10,15 +10,17 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Locator, sync_playwright
 
-from tests.browser.lab import Lab, Notebook, chromium
+from tests.browser.lab import KERNEL, Lab, Notebook, chromium
 
 FOLDER = Path(__file__).parent / "images"
 
-THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+Theme = Literal["light", "dark"]
+THEMES: dict[Theme, str] = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 COLOURS = 255
 """In a picture; a page with a figure needs no more."""
@@ -38,6 +40,7 @@ def machine(notebook: Notebook) -> Locator:
     typed(notebook, TYPED[:1])
     notebook.page.locator(".vnb-screen-surface").click()
     notebook.page.keyboard.type("clear; cat /proc/cpuinfo; ls --color=always /sys/class\n")
+    notebook.page.wait_for_timeout(3000)  # who types on meanwhile has the letters in the output
     notebook.page.keyboard.type("cp /etc/os-release /dev/hvc0\n")  # no key here needs Shift
     notebook.wait(lambda: "VERSION_CODENAME" in notebook.text(), "the screen's shell")
     notebook.page.wait_for_timeout(1000)
@@ -90,6 +93,15 @@ def plots(notebook: Notebook) -> Locator:
     return notebook.page.locator(".vnb-live").first
 
 
+def shell(notebook: Notebook) -> Locator:
+    """A notebook whose cells run in the guest."""
+    notebook.run_all()
+    notebook.wait(lambda: notebook.done(len(SHELL) - 1), "the last cell", 120)
+    notebook.page.wait_for_timeout(500)
+    notebook.page.locator(".jp-WindowedPanel-outer").evaluate("panel => panel.scrollTo(0, 0)")
+    return notebook.page.locator("#main")
+
+
 def typed(notebook: Notebook, lines: tuple[str, ...]) -> None:
     """Lines at Debian's prompt, each when the one before it has ended."""
     notebook.wait(lambda: notebook.console().count() and "# " in notebook.text(), "a shell", 120)
@@ -114,6 +126,14 @@ WORK = """for n in range(4):
     machine.shell(f"dd if=/dev/urandom of=/dev/vda bs={8 << n}k count={900 >> n} 2>/dev/null; sync")
     machine.shell(f"dd if=/dev/vda of=/dev/null bs={8 << n}k count={900 >> n} 2>/dev/null")"""
 
+SHELL = (
+    "%machine image=debian memory=192M disk=64M",
+    "cd /usr/bin\nuname -a\nls -l --color=always /dev/vda",
+    "mke2fs /dev/vda > /tmp/log && mount -t ext2 /dev/vda /mnt; df -h /mnt",
+    "dd if=/dev/urandom of=/mnt/noise bs=64k count=300; sync",
+    "%stats",
+)
+
 # fmt: off
 SCENES: dict[str, tuple[Callable[[Notebook], Locator], tuple[str, ...]]] = {
     "machine": (machine, (DEBIAN.format(more=", Keyboard(), Tablet(), Screen(640, 240)"),)),
@@ -121,16 +141,21 @@ SCENES: dict[str, tuple[Callable[[Notebook], Locator], tuple[str, ...]]] = {
     "console": (console, (DEBIAN.format(more=""),)),
     "screen":  (screen,  (LABOS.format(devices="Keyboard(), Tablet(), Screen(480, 360)"),)),
     "pad":     (pad,     (LABOS.format(devices="Keyboard(), Tablet()"),)),
+    "shell":   (shell,   SHELL),
     "plots":   (plots,   (DEBIAN.format(more="").removesuffix("machine"), "machine.watch()", WORK)),
 }
 # fmt: on
 """What is done in each picture, with the cells of its notebook."""
 
 
-def take(lab: Lab, browser: Browser, name: str, theme: str) -> Path:
+GUEST_SHELL = {"name": "vnb", "display_name": "vnb (guest shell)", "language": "bash"}
+"""The kernel of notebooks that begin with a magic; the others' is Python's."""
+
+
+def take(lab: Lab, browser: Browser, name: str, theme: Theme) -> Path:
     """One picture; where it is."""
     play, cells = SCENES[name]
-    lab.write(f"{name}.ipynb", cells)
+    lab.write(f"{name}.ipynb", cells, GUEST_SHELL if cells[0].startswith("%") else KERNEL)
     page = browser.new_page(
         viewport={"width": 960, "height": 1000}, device_scale_factor=1.5, color_scheme=theme
     )

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +85,11 @@ class Lab:
                     raise RuntimeError((self.folder / "server.log").read_text()) from None
                 time.sleep(0.1)
 
-    def write(self, name: str, cells: Sequence[str]) -> None:
+    def write(self, name: str, cells: Sequence[str], kernel: Mapping[str, str] = KERNEL) -> None:
         """A notebook of these code cells."""
         notebook = nbformat.v4.new_notebook()
         notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
-        notebook.metadata.kernelspec = KERNEL
+        notebook.metadata.kernelspec = dict(kernel)
         nbformat.write(notebook, self.folder / name)
 
     def shut_down(self) -> None:
