@@ -55,7 +55,7 @@ def test_regions_that_come_when_others_were_forgotten_change_nothing(
     rng: Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are made on the other thread, and find a translator that has begun anew."""
-    monkeypatch.setitem(PACES, "auto", Pace(samples=1, hot=1, poll=1 << 8))
+    monkeypatch.setitem(PACES, "auto", Pace(samples=1, hot=1, poll=1 << 8, choosy=False))
     harts = pair(rng, "auto")
     translator = harts[1].translator
     assert translator is not None
