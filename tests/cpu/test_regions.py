@@ -49,9 +49,16 @@ def test_every_row_that_a_region_may_hold_says_what_it_computes() -> None:
         if has_meaning(row):
             assert meaning(row).result
         else:
-            assert row.kind in (*UNTRANSLATED, "load", "store", "fload", "fstore", "lr", "sc") or (
-                row.meaning == "float"
-            )
+            assert row.kind in (
+                *UNTRANSLATED,
+                "csr",
+                "load",
+                "store",
+                "fload",
+                "fstore",
+                "lr",
+                "sc",
+            ) or (row.meaning == "float")
 
 
 def test_a_region_is_an_address_a_listing_and_code_of_the_host() -> None:
@@ -217,7 +224,7 @@ SHORT = program(
     word("addi", d=6, a=6, i=1),
     word("addi", d=5, a=5, i=-1),
     word("bne", a=5, b=0, i=-8 & 0x1FFF),
-    word("csrrs", d=7, a=0, i=NUMBERS["mscratch"]),
+    word("csrrw", d=7, a=6, i=NUMBERS["mscratch"]),
     word("jal", d=0, i=-20 & 0x1FFFFF),
 )
 """A loop of three rounds, and an instruction that regions do not have."""

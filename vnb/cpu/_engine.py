@@ -13,7 +13,7 @@ SUPERPAGE_BITS = 0xc
 SUPERPAGES = 0x3000
 SLOTS = 0x800
 SLOT_PAGE_BYTES = 0x4040
-PMPADDR0 = 0x600
+PMPADDR0 = 0x610
 NOWHERE = 0x8000000000000000
 INSTRUCTIONS_PER_TICK = 0x20
 EXIT_BUDGET = 0x1
@@ -2265,6 +2265,15 @@ def region_miss(S, va, access):
     return host
 
 
+def region_csr(S, n, left):
+    """Read a CSR for a region, with `left` as it is at that instruction: 0 if that would trap."""
+    S.left = left
+    if csr_allowed(S, n, 0) == 0:
+        return 0
+    S.csr_value = csr_read(S, n)
+    return 1
+
+
 def region_flags(S, m):
     """Exceptions that x86 noted in its control register while a region ran: fflags gets them."""
     S.fflags |= (m & 1) << 4 | (m & 4) << 1 | (m & 8) >> 1 | (m & 16) >> 3 | (m & 32) >> 5
@@ -2459,7 +2468,7 @@ def add_last(S, stencil, place):
 
 
 def make_block(S, page, index):
-    """A block that begins at a slot, unless it would hold a single instruction."""
+    """A block that begins at a slot; none, nor the one before, if it held a single instruction."""
     begin = (S.block_code + 15 & ~15) + 16
     entry = stencil_of(S, STENCIL_ENTER)
     hidden = plain_slot(ld64(page + (index << 3)))
@@ -2495,6 +2504,7 @@ def make_block(S, page, index):
                 place, ways = add_stencil(S, stencil, place, ways, pc, count - 1, w)
                 if kind == KIND_JUMP:
                     at = target
+    st64(page + (index << 3), hidden)
     if count > 1:
         set_holes(S, 0, 0, count)
         fill_holes(S, entry, begin, 0, 0, 0, hidden)

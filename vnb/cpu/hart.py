@@ -162,8 +162,9 @@ class Hart:
         if jit == "off" or self.engine != "llvm":
             return None
         from vnb.cpu.jit.translator import PACES, Translator
+        from vnb.cpu.lower_llvm import CALLED_BY_REGIONS
 
-        for name in ("region_address", "region_flags", "region_float", "region_next"):
+        for name in CALLED_BY_REGIONS:
             function = self._run.linker.get_function_address(name)  # type: ignore[attr-defined]
             setattr(self.state, name, function)
         operations = self._run.linker.get_global_value_address("operations")  # type: ignore[attr-defined]

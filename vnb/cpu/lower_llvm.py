@@ -25,7 +25,7 @@ NOINLINE = frozenset(
 )  # fmt: skip
 """Slow functions that would only bloat their callers."""
 
-CALLED_WITHIN_REGIONS = frozenset({"region_address", "region_flags", "region_float"})
+CALLED_WITHIN_REGIONS = frozenset({"region_address", "region_csr", "region_flags", "region_float"})
 SPARING = CALLED_WITHIN_REGIONS | {"region_miss"}
 """Functions that save every register, so that translated code calls them at no cost to it."""
 CALLED_BY_REGIONS = CALLED_WITHIN_REGIONS | {"region_next"}

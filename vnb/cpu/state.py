@@ -48,6 +48,8 @@ region_refused  1: a region would have run had the stretch been longer
 regions         host address of the records of regions
 region_address  host address of the function, for regions to call
 region_float    host address of the function, for regions to call
+region_csr      host address of the function, for regions to call
+csr_value       what it has read
 region_flags    host address of the function, for regions to call
 region_next     host address of the function, for regions to call
 operations      host address of the run loop's table, for blocks to go on by

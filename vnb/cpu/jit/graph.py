@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from vnb.cpu.csr import NUMBERS
 from vnb.cpu.isa import BY_NAME, ROWS, Row
 from vnb.cpu.state import REGION_PAGES, SINK
 
@@ -68,6 +69,12 @@ class Instruction:
     def immediate(self) -> int:
         value = self.slot >> 40
         return value - (1 << 24) if value >> 23 else value
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether it reads a CSR that no other instruction of a region changes [unpriv 6.1]."""
+        reads = self.row.name in READERS and not self.rs1
+        return reads and self.immediate & 0xFFF not in FLOAT_CSRS
 
     @property
     def after(self) -> int:
@@ -191,7 +198,10 @@ class Graph:
 
 
 ENDS = ("if", "jump")
-UNTRANSLATED = ("csr", "system")
+READERS = ("csrrs", "csrrc", "csrrsi", "csrrci")
+"""What reads a CSR, and changes nothing when its source is 0."""
+FLOAT_CSRS = (NUMBERS["fflags"], NUMBERS["frm"], NUMBERS["fcsr"])
+UNTRANSLATED = ("system",)
 
 
 @cache
@@ -228,7 +238,8 @@ class _Growth:
     def instruction(self, at: int) -> Instruction | None:
         slot = self.slots(at)
         row = self.rows.get(slot & 255)
-        return Instruction(at, slot, row) if row else None
+        found = Instruction(at, slot, row) if row else None
+        return None if found and found.row.kind == "csr" and not found.only_reads else found
 
     def grow(self) -> None:
         while self.waiting and len(self.seen) < MOST_INSTRUCTIONS:

@@ -112,8 +112,20 @@ class Writer(Floats):
             self.store(i)
         elif kind in ("lr", "sc", "amo"):
             self.atomic(i)
+        elif kind == "csr":
+            self.csr(i)
         else:
             self.float(i)
+
+    def csr(self, i: Instruction) -> None:
+        """A read, by the engine; it traps outside the region."""
+        left = self.value(f"sub i64 {self.left}, {self.done}")
+        function = self.word("region_csr", "ptr")
+        arguments = f"i64 %state, i64 {i.immediate & 0xFFF}, i64 {left}"
+        allowed = self.value(f"call {self.on.sparing} i64 {function}({arguments})")
+        self.demand(self.value(f"icmp ne i64 {allowed}, 0"), self.way_out(i))
+        if i.rd != SINK:
+            self.set_register(i.rd, self.word("csr_value"))
 
     def end(self, i: Instruction, block: Block) -> None:
         if i.row.kind == "if":

@@ -186,7 +186,7 @@ def add_last(S, stencil, place):
 
 
 def make_block(S, page, index):
-    """A block that begins at a slot, unless it would hold a single instruction."""
+    """A block that begins at a slot; none, nor the one before, if it held a single instruction."""
     begin = (S.block_code + 15 & ~15) + 16
     entry = stencil_of(S, STENCIL_ENTER)
     hidden = plain_slot(ld64(page + (index << 3)))
@@ -222,6 +222,7 @@ def make_block(S, page, index):
                 place, ways = add_stencil(S, stencil, place, ways, pc, count - 1, w)
                 if kind == KIND_JUMP:
                     at = target
+    st64(page + (index << 3), hidden)
     if count > 1:
         set_holes(S, 0, 0, count)
         fill_holes(S, entry, begin, 0, 0, 0, hidden)

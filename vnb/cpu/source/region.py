@@ -93,6 +93,15 @@ def region_miss(S, va, access):
     return host
 
 
+def region_csr(S, n, left):
+    """Read a CSR for a region, with `left` as it is at that instruction: 0 if that would trap."""
+    S.left = left
+    if csr_allowed(S, n, 0) == 0:
+        return 0
+    S.csr_value = csr_read(S, n)
+    return 1
+
+
 def region_flags(S, m):
     """Exceptions that x86 noted in its control register while a region ran: fflags gets them."""
     S.fflags |= (m & 1) << 4 | (m & 4) << 1 | (m & 8) >> 1 | (m & 16) >> 3 | (m & 32) >> 5
