@@ -5,8 +5,8 @@ do not edit. It is written in the dialect that `vnb.cpu.dialect` describes.
 # layout
 SINK = 0x20
 F0 = 0x40
-TLB_BYTES = 0x4000
-TLB_INDEX = 0x3ff0
+TLB_BYTES = 0x10000
+TLB_INDEX = 0xfff0
 TLBS = 0xc
 FILL_LOG = 0x1000
 SUPERPAGE_BITS = 0xc

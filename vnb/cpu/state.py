@@ -153,7 +153,7 @@ OFFSETS: dict[str, int] = {
 WORDS = 256
 assert FIRST_NAMED + len(OFFSETS) <= WORDS
 
-TLB_ENTRIES = 1024
+TLB_ENTRIES = 4096
 TLB_BYTES = TLB_ENTRIES * 16
 """One TLB: entries of {virtual page, host address - virtual address}; tag ~0 is empty."""
 TLBS = 12
