@@ -116,7 +116,7 @@ def test_a_translator_that_fails_leaves_the_guest_to_the_interpreter(
     monkeypatch.setattr(translator, "translate", broken)
     hart = looping("auto")
     with pytest.warns(RuntimeWarning, match="no room for code"):
-        while hart.state.sample_limit:
+        while not hart.translator.failed:
             hart.run(1 << 24)
     assert made(hart).regions == ()
     hart.run(1 << 20)
@@ -159,7 +159,7 @@ def test_a_workshop_that_was_killed_leaves_the_guest_to_the_interpreter(
     with pytest.warns(
         RuntimeWarning, match="the translator failed and is off: (EOF|BrokenPipe)"
     ) as told:
-        while hart.state.sample_limit:
+        while not hart.translator.failed:
             hart.run(1 << 20)
         for _ in range(10):
             hart.run(1 << 20)

@@ -127,6 +127,8 @@ class Translator:
             chunk = max(self._hot, key=self.heat.__getitem__)
             self.heat[chunk] = 0
             self._start(*self._head(*self._hot.pop(chunk)))
+        if self._pending is not None:
+            self.state.sample_limit = 0  # the thread that works on it needs the GIL more
 
     def _recall(self) -> None:
         """Install what earlier runs knew of pages that came up since."""
@@ -246,6 +248,7 @@ class Translator:
         assert self._pending is not None
         pending, linker = self._pending
         self._pending = None
+        self.state.sample_limit = self.pace.samples
         if (error := pending.exception()) is not None:
             self.failed = True
             self.state.sample_limit = 0
