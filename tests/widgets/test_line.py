@@ -56,6 +56,17 @@ def test_messages_that_overtook_each_other_are_heard_in_order() -> None:
     assert [what for _, what in widget.heard] == list(range(200)), f"seed {SEED}"
 
 
+def test_what_is_said_twice_is_heard_once() -> None:
+    """A page repeats its first messages, which may wait for a cell, by the way that then exists."""
+    widget = Widget()
+    widget.say(2, "c")
+    for number, what in enumerate("abcd"):
+        widget.say(number, what)
+    widget.say(0, "a")
+    widget.say(1, "b")
+    assert [what for _, what in widget.heard] == list("abcd")
+
+
 def test_each_page_has_an_order_of_its_own() -> None:
     widget = Widget()
     widget.say(1, "b")

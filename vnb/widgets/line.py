@@ -21,24 +21,28 @@ Message = dict[str, Any]
 class Order:
     """The messages of one page, put back into the order in which it sent them.
 
-    ipykernel handles messages on several threads at once, so that they overtake each other.
+    ipykernel handles messages on several threads at once, so that they overtake each other. What a
+    page says twice is heard once.
     """
 
     expected: int = 0
     early: dict[int, Message] = field(default_factory=dict)
+    gaps: list[range] = field(default_factory=list)  # numbers that are no longer waited for
     since: float = 0.0  # when the first of the early ones came
 
     def put(self, number: int, message: Message) -> Iterator[Message]:
         """Everything whose turn it is now; one that is very late is no longer waited for."""
         now = time.monotonic()
         if number < self.expected:
-            yield message
+            if any(number in gap for gap in self.gaps):
+                yield message
             return
         if not self.early:
             self.since = now
         self.early[number] = message
         if now - self.since > PATIENCE:
-            self.expected = min(self.early)
+            self.gaps.append(range(self.expected, min(self.early)))
+            self.expected = self.gaps[-1].stop
         while self.expected in self.early:
             yield self.early.pop(self.expected)
             self.expected += 1

@@ -18,6 +18,9 @@ export interface Message {
 /** What the links of this page have in common, each of which may come from a bundle of its own. */
 const root = document.documentElement.dataset;
 
+/** Milliseconds after which everything that was said in the meantime is said once more. */
+export const AGAIN = 1_000;
+
 export type Handler = (message: Message, buffers: DataView[]) => void;
 
 export class Link {
@@ -30,6 +33,12 @@ export class Link {
   private readonly silence = setTimeout(() => {
     root.vnb ??= "silent";
   }, SILENT);
+  /** The first messages: a host may send them to where they wait until the running cell ends. */
+  private first: object[] | undefined = [];
+  private readonly repeat = setTimeout(() => {
+    for (const message of this.first ?? []) this.model.send(message);
+    this.first = undefined;
+  }, AGAIN);
   private gone = false;
 
   constructor(
@@ -42,13 +51,16 @@ export class Link {
   }
 
   send(kind: string, fields: Record<string, unknown> = {}): void {
-    this.model.send({ kind, page: this.page, n: this.sent++, ...fields });
+    const message = { kind, page: this.page, n: this.sent++, ...fields };
+    this.first?.push(message);
+    this.model.send(message);
   }
 
   /** The model has ended, as all do when their kernel is restarted: nobody will answer any more. */
   close(): void {
     clearInterval(this.timer);
     clearTimeout(this.silence);
+    clearTimeout(this.repeat);
     this.model.off("msg:custom", this.receive);
     this.tell(true);
   }

@@ -1,6 +1,6 @@
 import type { AnyModel } from "@anywidget/types";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Link, type Message } from "../src/link";
+import { AGAIN, Link, type Message } from "../src/link";
 
 /** A model that records what is sent, and lets a test play the kernel. */
 class Model {
@@ -52,6 +52,26 @@ test("every message says which page it is from, and which one it is", () => {
   expect(first?.page).toBe(second?.page);
   expect(first?.page).toBeTruthy();
   expect([first?.n, second?.n]).toEqual([0, 1]);
+});
+
+test("what is said first is said once more, and nothing else is", () => {
+  link.send("ready");
+  vi.advanceTimersByTime(AGAIN - 1);
+  link.send("input", { text: "x" });
+  expect(model.sent).toHaveLength(2);
+  vi.advanceTimersByTime(1);
+  expect(model.sent).toHaveLength(4);
+  expect(model.sent.slice(2)).toEqual(model.sent.slice(0, 2));
+  link.send("input", { text: "y" });
+  vi.advanceTimersByTime(2 * AGAIN);
+  expect(model.sent).toHaveLength(5);
+});
+
+test("a closed link says nothing again", () => {
+  link.send("visible", { visible: false });
+  link.close();
+  vi.advanceTimersByTime(AGAIN);
+  expect(model.sent).toHaveLength(1);
 });
 
 test("a kernel that answers is not missed", () => {
