@@ -7,7 +7,7 @@ Each round runs every kernel on every target before the next round begins, so th
 the host touches all of them alike. All results must agree, or the run fails.
 
 "vnb off" only interprets. "vnb cold" translates, with nothing on disk to begin with; "vnb warm" has
-there what a first run left. Each run on vnb has a process of its own.
+there what a few runs left. Each run on vnb has a process of its own.
 """
 
 import statistics
