@@ -28,7 +28,8 @@ ROWS_IN_A_REGION = 40
 
 
 def instruction(row: Row) -> int:
-    fields = {"a": 6, "b": 7, "c": 8, "d": 10, "i": 8, "m": 7}
+    source = 0 if row.kind == "csr" else 6  # regions read CSRs, and write none
+    fields = {"a": source, "b": 7, "c": 8, "d": 10, "i": 8, "m": 7}
     bits = row.bits.lower()
     return word(row.name, **{letter: fields[letter] for letter in fields if letter in bits})
 

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 def kernel() -> Iterator[Client]:
     client = Client()
     client.run("%machine image=labos memory=16M disk=1M")
+    client.run("echo on")  # it has booted, whichever test comes first
     yield client
     client.close()
 

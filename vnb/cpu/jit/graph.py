@@ -201,7 +201,7 @@ ENDS = ("if", "jump")
 READERS = ("csrrs", "csrrc", "csrrsi", "csrrci")
 """What reads a CSR, and changes nothing when its source is 0."""
 FLOAT_CSRS = (NUMBERS["fflags"], NUMBERS["frm"], NUMBERS["fcsr"])
-UNTRANSLATED = ("system",)
+UNTRANSLATED = ("csr", "system")
 
 
 @cache
@@ -213,7 +213,11 @@ def rows_by_operation() -> dict[int, Row]:
     for row in BY_NAME.values():
         if (twin := f"C_{row.constant}") in OPERATIONS:
             rows[OPERATIONS[twin]] = row
-    return {number: row for number, row in rows.items() if row.kind not in UNTRANSLATED}
+    return {
+        number: row
+        for number, row in rows.items()
+        if row.kind not in UNTRANSLATED or row.name in READERS
+    }
 
 
 class _Growth:
