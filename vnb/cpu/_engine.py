@@ -13,6 +13,7 @@ SUPERPAGE_BITS = 0xc
 SUPERPAGES = 0x3000
 SLOTS = 0x800
 SLOT_PAGE_BYTES = 0x4040
+MOST_REWRITTEN = 0x4
 PMPADDR0 = 0x610
 NOWHERE = 0x8000000000000000
 INSTRUCTIONS_PER_TICK = 0x20
@@ -1122,6 +1123,14 @@ def instruction_slot(S, place):
     return decode_word(ld32(host))
 
 
+def alone(S, w, pc):
+    """What turns pc into a slot that is to run by itself, on the scratch page."""
+    st64(S.decoded, w)
+    st64(S.decoded + 8, PAGE_END)
+    st64(S.decoded + 16, PAGE_END)
+    return S.decoded - (pc << 2)
+
+
 def fetch_across(S, pc):
     """Decode an instruction that begins in one page and ends in the next into the scratch page.
 
@@ -1135,9 +1144,7 @@ def fetch_across(S, pc):
         trap(S, high & 63, pc + 2, pc)
         return 0
     word = ld16(S.ram + (low - S.ram_base)) | ld16(S.ram + (high - S.ram_base)) << 16
-    st64(S.decoded, decode_word(word))
-    st64(S.decoded + 16, PAGE_END)
-    return S.decoded - (pc << 2)
+    return alone(S, decode_word(word), pc)
 
 
 def instruction_bits(S, pc):
@@ -1203,10 +1210,7 @@ def break_here(S, place):
         look(S)
         return 0
     S.stopped_at = select(eq(S.stopped_at, pc | 1), 0, S.stopped_at)
-    st64(S.decoded, instruction_slot(S, place))
-    st64(S.decoded + 8, PAGE_END)
-    st64(S.decoded + 16, PAGE_END)
-    return S.decoded - (pc << 2)
+    return alone(S, instruction_slot(S, place), pc)
 
 
 # from source/system.py ----------------------------------------------------------------------
@@ -2236,10 +2240,7 @@ def single_step(S, record, pc, left):
     For a region that could not do a single block: its budget ran out, or its first access missed.
     """
     S.region_refused |= ltu(left, REGION_LIMIT)
-    st64(S.decoded, ld64(record + 8))
-    st64(S.decoded + 8, PAGE_END)
-    st64(S.decoded + 16, PAGE_END)
-    return S.decoded - (pc << 2)
+    return alone(S, ld64(record + 8), pc)
 
 
 def region_address(S, va, size, access):
@@ -2302,8 +2303,6 @@ MOST_JOINED = 32
 FEW_JOINED = 8
 """Instructions of a block, and those after which it ends where another begins."""
 BLOCK_ROOM = 16384
-MOST_REWRITTEN = 4
-"""Pages whose code changed more often than that have no blocks."""
 
 
 def plain_slot(w):
@@ -2311,14 +2310,6 @@ def plain_slot(w):
     if w & 255 == BLOCK:
         return ld64((w >> 8) - 8)
     return w
-
-
-def block_step(S, w, pc):
-    """For readings without stencils: what turns pc into the slot that a block hides, alone."""
-    st64(S.decoded, plain_slot(w))
-    st64(S.decoded + 8, PAGE_END)
-    st64(S.decoded + 16, PAGE_END)
-    return S.decoded - (pc << 2)
 
 
 def stencil_of(S, operation):
@@ -3691,7 +3682,7 @@ def run(S):
                 page = pc ^ NOWHERE
                 continue
             elif operation == BLOCK:
-                base = block_step(S, w, pc)
+                base = alone(S, plain_slot(w), pc)
                 page = pc ^ NOWHERE
                 continue
             elif operation == LUI:

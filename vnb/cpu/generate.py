@@ -174,7 +174,7 @@ def _chain() -> str:
             "    if pc - page < 4096:\n        continue\n    break\n"
             "base = single_step(S, record, pc, left)\npage = pc ^ NOWHERE\ncontinue\n"
         ),
-        "BLOCK": "base = block_step(S, w, pc)\npage = pc ^ NOWHERE\ncontinue\n",
+        "BLOCK": "base = alone(S, plain_slot(w), pc)\npage = pc ^ NOWHERE\ncontinue\n",
     }
     bodies = list(special.items())
     bodies += [(r.constant, _handler(r, 4)) for r in ROWS if not _shares_handler(r)]
@@ -408,7 +408,7 @@ def _constants() -> str:
         "FILL_LOG": state.FILL_LOG,
         "SUPERPAGE_BITS": state.SUPERPAGE_BITS,
         "SUPERPAGES": state.SUPERPAGES,
-        **{name: getattr(state, name) for name in ("SLOTS", "SLOT_PAGE_BYTES")},
+        **{name: getattr(state, name) for name in ("SLOTS", "SLOT_PAGE_BYTES", "MOST_REWRITTEN")},
         "PMPADDR0": state.OFFSETS["pmpaddr0"],
         "NOWHERE": 1 << 63,
         "INSTRUCTIONS_PER_TICK": INSTRUCTIONS_PER_TICK,

@@ -169,6 +169,8 @@ SLOTS = 2048
 """Decoded instructions of a page, one slot per halfword."""
 SLOT_PAGE_BYTES = (SLOTS + 8) * 8
 """A decoded page: its slots, a sentinel that ends it, and what source/fetch.py notes of it."""
+MOST_REWRITTEN = 4
+"""Pages of which decoded code was dropped more often than that are data with code in between."""
 DECODED_PAGES = 4096
 """Decoded pages kept: 64 MiB when all are in use; then the pool starts anew."""
 

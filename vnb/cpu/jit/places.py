@@ -5,6 +5,7 @@ from collections.abc import Callable
 from vnb.cpu.jit.blocks import hidden
 from vnb.cpu.jit.graph import Instruction, rows_by_operation
 from vnb.cpu.state import (
+    MOST_REWRITTEN,
     REGION_RECORD,
     REGIONS,
     SLOT_PAGE_BYTES,
@@ -12,15 +13,12 @@ from vnb.cpu.state import (
     TLB_BYTES,
     TLB_ENTRIES,
     State,
-)  # fmt: skip
+)
 from vnb.memory import Memory
 
 PAGE_WORDS = SLOT_PAGE_BYTES >> 3
 SOURCE, TRANSLATED, JOINED = SLOTS + 2, SLOTS + 3, SLOTS + 5
 """Words behind the slots of a decoded page, as source/fetch.py numbers them."""
-
-MOST_REWRITTEN = 4
-"""Pages of which decoded code was dropped more often than that are data with code in between."""
 
 MASK = (1 << 64) - 1
 BACKWARD, FORWARD = 48, 96

@@ -20,6 +20,7 @@ from vnb.cpu.isa import ROWS, Row
 from vnb.cpu.jit.access import BOX, width
 from vnb.cpu.jit.graph import ACCESSES, READ, WRITE
 from vnb.cpu.jit.meaning import Template, guard, has_meaning, meaning, ordinary
+from vnb.cpu.lower_llvm import CARRIED
 from vnb.cpu.read_llvm import calling_convention, target_machine
 from vnb.cpu.state import (
     HOLE_RELATIVE,
@@ -35,10 +36,8 @@ from vnb.cpu.state import (
     STENCIL_ENTER,
     STENCIL_LEAVE,
     TLB_ENTRIES,
-)  # fmt: skip
+)
 
-CARRIED = ("pc", "S", "left", "base", "page", "load_tlb", "store_tlb", "w")
-"""What operations hand to one another, as lower_llvm.py has it."""
 HANDLER = f"{calling_convention()} {{i64, i64}}"
 PARAMETERS = ", ".join(f"{'ptr' if name == 'S' else 'i64'} %{name}" for name in CARRIED)
 
@@ -239,22 +238,26 @@ class _Stencil:
 
     def instruction(self, row: Row) -> None:
         """What a row does; the next stencil follows."""
-        left = self.value(f"sub i64 %left, {hole('COUNT')}") if row.name == "jalr" else ""
         if row.kind in ("load", "store", "fload", "fstore"):
             self.access(row)
         elif row.kind in ("float", "fma"):
             self.float(row)
         elif row.kind == "if":
             self.branch(f"xor i1 {self.fill(meaning(row), self.operands(row))}, false")
-        elif row.kind == "jump":
-            target = self.fill(meaning(row), self.operands(row)) if left else ""
-            self.set_register(self.value(f"add i64 %pc, {hole('AFTER')}"))
-            if left:
-                self.cross(target, left)
-                return
+        elif row.name == "jal":
+            self.link()
+        elif row.name == "jalr":
+            target = self.fill(meaning(row), self.operands(row))  # rd may be the register it reads
+            self.link()
+            self.cross(target, self.value(f"sub i64 %left, {hole('COUNT')}"))
+            return
         else:
             self.set_register(self.fill(meaning(row), self.operands(row)))
         self.jump("@ON")
+
+    def link(self) -> None:
+        """rd gets where the jump's successor is."""
+        self.set_register(self.value(f"add i64 %pc, {hole('AFTER')}"))
 
 
 def _special() -> dict[int, _Stencil]:
@@ -277,9 +280,9 @@ def _special() -> dict[int, _Stencil]:
 def _kind(row: Row) -> int:
     if row.kind in ("float", "fma") and " when " not in row.meaning:
         return KIND_ROUNDS
-    return {"if": KIND_BRANCH, "jal": KIND_JUMP, "jalr": KIND_END}.get(
-        row.kind if row.kind == "if" else row.name, KIND_STRAIGHT
-    )
+    if row.kind == "if":
+        return KIND_BRANCH
+    return {"jal": KIND_JUMP, "jalr": KIND_END}.get(row.name, KIND_STRAIGHT)
 
 
 def rows() -> dict[str, Row]:

@@ -20,8 +20,6 @@ MOST_JOINED = 32
 FEW_JOINED = 8
 """Instructions of a block, and those after which it ends where another begins."""
 BLOCK_ROOM = 16384
-MOST_REWRITTEN = 4
-"""Pages whose code changed more often than that have no blocks."""
 
 
 def plain_slot(w):
@@ -29,14 +27,6 @@ def plain_slot(w):
     if w & 255 == BLOCK:
         return ld64((w >> 8) - 8)
     return w
-
-
-def block_step(S, w, pc):
-    """For readings without stencils: what turns pc into the slot that a block hides, alone."""
-    st64(S.decoded, plain_slot(w))
-    st64(S.decoded + 8, PAGE_END)
-    st64(S.decoded + 16, PAGE_END)
-    return S.decoded - (pc << 2)
 
 
 def stencil_of(S, operation):

@@ -27,7 +27,4 @@ def break_here(S, place):
         look(S)
         return 0
     S.stopped_at = select(eq(S.stopped_at, pc | 1), 0, S.stopped_at)
-    st64(S.decoded, instruction_slot(S, place))
-    st64(S.decoded + 8, PAGE_END)
-    st64(S.decoded + 16, PAGE_END)
-    return S.decoded - (pc << 2)
+    return alone(S, instruction_slot(S, place), pc)

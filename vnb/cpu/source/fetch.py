@@ -150,6 +150,14 @@ def instruction_slot(S, place):
     return decode_word(ld32(host))
 
 
+def alone(S, w, pc):
+    """What turns pc into a slot that is to run by itself, on the scratch page."""
+    st64(S.decoded, w)
+    st64(S.decoded + 8, PAGE_END)
+    st64(S.decoded + 16, PAGE_END)
+    return S.decoded - (pc << 2)
+
+
 def fetch_across(S, pc):
     """Decode an instruction that begins in one page and ends in the next into the scratch page.
 
@@ -163,9 +171,7 @@ def fetch_across(S, pc):
         trap(S, high & 63, pc + 2, pc)
         return 0
     word = ld16(S.ram + (low - S.ram_base)) | ld16(S.ram + (high - S.ram_base)) << 16
-    st64(S.decoded, decode_word(word))
-    st64(S.decoded + 16, PAGE_END)
-    return S.decoded - (pc << 2)
+    return alone(S, decode_word(word), pc)
 
 
 def instruction_bits(S, pc):

@@ -64,10 +64,7 @@ def single_step(S, record, pc, left):
     For a region that could not do a single block: its budget ran out, or its first access missed.
     """
     S.region_refused |= ltu(left, REGION_LIMIT)
-    st64(S.decoded, ld64(record + 8))
-    st64(S.decoded + 8, PAGE_END)
-    st64(S.decoded + 16, PAGE_END)
-    return S.decoded - (pc << 2)
+    return alone(S, ld64(record + 8), pc)
 
 
 def region_address(S, va, size, access):
