@@ -105,6 +105,7 @@ def test_a_block_is_fetched_once(site: Site, disk: Url) -> None:
     for _ in range(50):
         read(disk, 7 * BLOCK, 4096)
         read(disk, 7 * BLOCK + 9999, 4096)
+    assert set(disk._blocks) == {7, len(CONTENT) // BLOCK}  # and none ahead: it goes to and fro
     assert site.fetched() - before == BLOCK
 
 

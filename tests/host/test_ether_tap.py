@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.contracts.ether import large
+from tests.descriptors import descriptors
 from tests.frames import ether
 from tests.patience import until
 from tests.taps import take_away, tap
@@ -30,12 +31,12 @@ def lan() -> Tap:
 @pytest.fixture
 def card(lan: Tap) -> Iterator[Port]:
     threads = set(threading.enumerate())
-    files = set(os.listdir("/proc/self/fd"))
+    files = descriptors()
     port = lan.plug()
     yield port
     port.close()
     assert set(threading.enumerate()) <= threads
-    assert set(os.listdir("/proc/self/fd")) <= files
+    assert descriptors() <= files
     assert not Path(f"/sys/class/net/{lan.name}").exists()
 
 

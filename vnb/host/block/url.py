@@ -61,7 +61,7 @@ class Url(ReadOnly):
         self._fetches = Pool("vnb-url", THREADS if parallel else 1)
         self._guard = threading.Lock()  # of the two below
         self._blocks: OrderedDict[int, Future[bytes]] = OrderedDict()
-        self._next = 0  # the block after the last one that was read
+        self._end = -1  # where the last read ended
         probed = self._want((self.size - 1) // BLOCK)  # where a server without parts is found out
         if (error := probed.exception()) is not None:
             self.close()
@@ -73,7 +73,7 @@ class Url(ReadOnly):
         pieces = list(cut(offset, buffers, BLOCK))
         futures = [self._want(number) for number, _, _ in pieces]
         if pieces:
-            self._look_ahead(pieces[0][0], pieces[-1][0])
+            self._look_ahead(offset, pieces[-1][0], offset + total(buffers))
         if not wait and not all(future.done() for future in futures):
             return False
         for (_, start, parts), future in zip(pieces, futures, strict=True):
@@ -100,11 +100,11 @@ class Url(ReadOnly):
                 self._blocks.popitem(last=False)
             return future
 
-    def _look_ahead(self, first: int, last: int) -> None:
-        """If this goes on where the last read ended, so may the next one."""
+    def _look_ahead(self, offset: int, last: int, end: int) -> None:
+        """If this read, to `end` in block `last`, goes on where one ended, so may the next."""
         with self._guard:
-            straight = first in (self._next - 1, self._next)
-            self._next = last + 1
+            straight = offset == self._end
+            self._end = end
         if straight:
             for number in range(last + 1, min(last + 1 + AHEAD, -(-self.size // BLOCK))):
                 self._want(number)
