@@ -8,7 +8,7 @@ import pytest
 from test_regions import looping, made
 
 from vnb.cpu.hart import Hart
-from vnb.cpu.jit.arena import BLOCK, Arena
+from vnb.cpu.jit.arena import BLOCK, Arena, image_of
 from vnb.cpu.jit.code import Linker, Made
 from vnb.cpu.read_llvm import target_machine
 
@@ -51,8 +51,9 @@ def picked(address: int) -> list[int]:
 
 @known_format
 def test_functions_find_their_constants_and_each_other() -> None:
-    arena, content = Arena(), compiled(TEXT)
-    addresses = [arena.load(content, "pick") for _ in range(3)]
+    arena, image = Arena(), image_of(compiled(TEXT), "pick")
+    assert image is not None
+    addresses = [arena.place(image) for _ in range(3)]
     for address in addresses:
         assert address is not None and picked(address) == [20, 40, 60, 80]
     assert len(set(addresses)) == 3
@@ -60,8 +61,9 @@ def test_functions_find_their_constants_and_each_other() -> None:
 
 @known_format
 def test_code_lies_side_by_side_in_blocks() -> None:
-    arena, content = Arena(), compiled(TEXT)
-    addresses = [arena.load(content, "pick") for _ in range(10_000)]
+    arena, image = Arena(), image_of(compiled(TEXT), "pick")
+    assert image is not None
+    addresses = [arena.place(image) for _ in range(10_000)]
     assert 1 < len(arena._blocks) < 10
     assert picked(addresses[0]) == picked(addresses[-1])  # type: ignore[arg-type]
 
@@ -70,19 +72,19 @@ def test_code_lies_side_by_side_in_blocks() -> None:
     "triple", ["aarch64-unknown-linux-gnu", "arm64-apple-darwin", "x86_64-apple-darwin"]
 )
 def test_other_formats_are_left_to_llvm(triple: str) -> None:
-    assert Arena().load(compiled(TEXT, triple), "pick") is None
+    assert image_of(compiled(TEXT, triple), "pick") is None
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"\x7fELF", b"\x7fELF\x02\x01\x01", b"\x7fELF\x02\x01\x01" + bytes(100)]
 )
 def test_what_is_no_object_file_is_left_to_llvm(content: bytes) -> None:
-    assert Arena().load(content, "pick") is None
+    assert image_of(content, "pick") is None
 
 
 def test_code_that_needs_what_it_does_not_bring_is_left_to_llvm() -> None:
-    assert Arena().load(compiled(ELSEWHERE), "pick") is None
-    assert Arena().load(compiled(TEXT), "other") is None
+    assert image_of(compiled(ELSEWHERE), "pick") is None
+    assert image_of(compiled(TEXT), "other") is None
 
 
 def test_regions_are_loaded_by_llvm_where_the_system_lets_nobody_execute_what_he_wrote(

@@ -11,7 +11,8 @@ from vnb.cpu import objects
 from vnb.cpu.csr import NUMBERS
 from vnb.cpu.hart import Hart
 from vnb.cpu.isa import ROWS
-from vnb.cpu.jit import translator
+from vnb.cpu.jit import code, kept, translator
+from vnb.cpu.jit.arena import Arena
 from vnb.cpu.jit.code import Made, make
 from vnb.cpu.jit.graph import UNTRANSLATED, Graph, Lessons, budget
 from vnb.cpu.jit.meaning import has_meaning, meaning
@@ -201,7 +202,8 @@ def test_a_later_run_of_the_same_code_begins_with_the_regions_of_the_earlier(cac
     assert later.translator is not None
     later.translator.serve()
     (region,) = made(later).regions
-    assert region.recalled and region.guest == first[0].guest
+    assert region.recalled and region.listing() == first[0].listing()
+    assert region.graph == first[0].graph
     interpreted = looping("off")
     interpreted.run(100_001)
     later.run(100_000)
@@ -217,6 +219,40 @@ def test_code_that_changed_since_gets_no_regions_of_the_earlier_run(cache: Path)
     assert later.translator is not None
     later.translator.serve()
     assert not made(later).regions
+
+
+def test_what_is_kept_is_of_no_use_to_a_host_that_refuses_it_and_does_no_harm(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(looping("auto"))
+    monkeypatch.setattr(Arena, "place", lambda *_: None)
+    later = looping("auto")
+    later.run(1)
+    assert later.translator is not None
+    later.translator.serve()
+    assert not made(later).regions and settled(later).regions
+
+
+def test_a_region_of_an_earlier_run_runs_past_no_breakpoint(cache: Path) -> None:
+    settled(looping("auto"))
+    later = looping("auto")
+    later.breakpoints.add(RAM + 8)
+    later.run(100)
+    assert later.pc == RAM + 8 and later.translator is not None
+    later.translator.serve()
+    assert not made(later).regions
+
+
+def test_only_who_adds_to_the_cache_trims_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled(looping("auto"))
+    trimmed: list[str] = []
+    monkeypatch.setattr(objects, "trim", lambda prefix, most: trimmed.append(prefix))
+    for trim in (code._trim, kept._trim):
+        trim.cache_clear()
+    assert settled(looping("auto")).cached and not trimmed
+    other = looping("auto")
+    other.memory.write(RAM, program(word("addi", d=5, a=5, i=2)) + LOOP[4:])
+    assert settled(other).regions and "page-" in trimmed
 
 
 SHORT = program(

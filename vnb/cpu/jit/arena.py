@@ -58,10 +58,9 @@ class Patch(NamedTuple):
 
 
 class Image(NamedTuple):
-    """What of an object file goes to memory: pieces by their places, patches, where to enter."""
+    """What of an object file goes to memory, the addresses in there, and where to enter."""
 
-    size: int
-    pieces: dict[int, memoryview]
+    content: bytes
     patches: list[Patch]
     entry: int
 
@@ -82,15 +81,15 @@ def sections_of(content: bytes) -> list[Section]:
 def image_of(content: bytes, name: str) -> Image | None:
     """An object file laid out, to be entered at the symbol `name`; None if that is beyond us."""
     places: dict[int, int] = {}
-    pieces: dict[int, memoryview] = {}
-    sections, end = sections_of(content), 0
+    laid = bytearray()
+    sections = sections_of(content)
     for number, section in enumerate(sections):
         if section.type in (NOBITS, SHORT_RELOCATIONS) and section.size:
             return None
         if section.type == PROGBITS and section.flags & ALLOCATED:
-            end = places[number] = -(-end // section.alignment) * section.alignment
-            pieces[end] = section.content(content)
-            end += section.size
+            laid += bytes(-len(laid) % section.alignment)
+            places[number] = len(laid)
+            laid += section.content(content)
     tables = [section for section in sections if section.type == SYMBOLS]
     if len(tables) != 1:
         return None
@@ -100,7 +99,7 @@ def image_of(content: bytes, name: str) -> Image | None:
     for symbol in symbols:
         end_of_name = symbol.name + len(name)
         if names[symbol.name : end_of_name + 1] == name.encode() + b"\0" and patches is not None:
-            return Image(end, pieces, patches, places[symbol.section] + symbol.value)
+            return Image(bytes(laid), patches, places[symbol.section] + symbol.value)
     return None
 
 
@@ -128,14 +127,13 @@ class Arena:
         self._blocks: list[mmap.mmap] = []
         self._next = self._end = 0  # host addresses within the last block
 
-    def load(self, content: bytes, name: str) -> int | None:
-        """The address of the function `name`; None if another loader has to try."""
-        image = image_of(content, name)
-        if image is None or not self._has_room(image.size):
+    def place(self, image: Image) -> int | None:
+        """Where it is entered; None if another loader has to try."""
+        size = len(image.content)
+        if not self._has_room(size):
             return None
-        start, self._next = self._next, -(-(self._next + image.size) // 64) * 64
-        for place, piece in image.pieces.items():
-            ctypes.memmove(start + place, bytes(piece), len(piece))
+        start, self._next = self._next, -(-(self._next + size) // 64) * 64
+        ctypes.memmove(start, image.content, size)
         for at, place in image.patches:
             ctypes.memmove(start + at, WORD.pack(start + place), WORD.size)
         return start + image.entry

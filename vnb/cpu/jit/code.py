@@ -1,13 +1,13 @@
 """From the graph of a region to native code that its record can point to."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import llvmlite.binding as llvm
 
 from vnb.cpu import objects
-from vnb.cpu.jit.arena import Arena
+from vnb.cpu.jit.arena import Arena, Image, image_of
 from vnb.cpu.jit.graph import Graph
 from vnb.cpu.jit.lines import Host
 from vnb.cpu.jit.text import Writer
@@ -50,6 +50,13 @@ class Made:
     name: str
     content: bytes
     cached: bool
+    image: Image | None = None
+    """The same, laid out already; there need be no `content` then."""
+
+    def laid_out(self) -> "Made":
+        """Without what only another loader than ours needs; as it is if ours does not do."""
+        image = self.image or image_of(self.content, symbol(self.name))
+        return self if image is None else replace(self, content=b"", image=image)
 
 
 def symbol(name: str) -> str:
@@ -83,7 +90,6 @@ def hurry() -> None:
 @cache
 def host_name() -> tuple[str, str]:
     """What code depends on beside its graph."""
-    objects.trim(PREFIX, CACHED_BYTES)
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
@@ -116,11 +122,18 @@ def remembered(graph: Graph) -> Made | None:
     return None if known is None else Made(name, known, cached=True)
 
 
+@cache
+def _trim() -> None:
+    """Once in a process, and only in one that adds something: it looks at every file."""
+    objects.trim(PREFIX, CACHED_BYTES)
+
+
 def make(graph: Graph) -> Made:
     """The object code of a region, from the cache on disk or compiled now."""
     if (known := remembered(graph)) is not None:
         return known
     name, text = _name(graph), Writer(graph, host()).write()
+    _trim()
     with _LLVM:
         content = bytes(_machine().emit_object(_optimised(text, symbol(name))))
         return Made(name, objects.put(name, content), cached=False)
@@ -140,14 +153,20 @@ class Linker:
         return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine(level=1))
 
     def load(self, made: Made) -> Code:
-        """Where the code of a region is; the same region is loaded once."""
+        """Where the code of a region is; the same region is loaded once.
+
+        LookupError if it is not there, or if the arena cannot be used and nothing else is known.
+        """
         with _LLVM:
             if made.name not in self._loaded:
-                name = symbol(made.name)
-                address = self._arena.load(made.content, name) or self._load(made.content, name)
+                image = made.laid_out().image
+                address = image and self._arena.place(image)
+                if not address and made.content:
+                    address = self._load(made.content, symbol(made.name))
                 if not address:
                     raise LookupError(f"{made.name} is not in the code that was made for it")
-                self._loaded[made.name] = Code(address, len(made.content), made.cached)
+                size = len(image.content if image else made.content)
+                self._loaded[made.name] = Code(address, size, made.cached)
             return self._loaded[made.name]
 
     def _load(self, content: bytes, name: str) -> int:

@@ -7,39 +7,50 @@ is used; pages of which no region begins are only looked at once.
 """
 
 import hashlib
+import os
 import pickle
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from time import perf_counter
 from typing import cast
 
 from vnb.cpu import objects
 from vnb.cpu.jit.code import MADE_FROM, Linker, Made, host_name
-from vnb.cpu.jit.graph import Graph
 from vnb.cpu.jit.places import DecodedPages, Layout
-from vnb.cpu.jit.region import Region
+from vnb.cpu.jit.region import Outline, Region
 
 PREFIX, KEPT_BYTES = "page-", 64 << 20
 """What pages are called in the cache of compiled code, and how much of it they may take."""
 MOST_OF_A_PAGE = 48
 """Regions that are kept of one page."""
 
+Digests = dict[int, bytes]
+"""What is in each page that a region covers, by its distance."""
+
 
 @dataclass(frozen=True)
 class Kept:
-    """A region as it is kept."""
+    """A region as it is kept; its graph once more in a piece of its own, since few ask for it."""
 
     pc: int
-    graph: Graph
+    outline: Outline
     made: Made
-    pages: dict[int, bytes]
-    """The digest of every page that it covers, by its distance."""
-    guest: tuple[tuple[int, bytes], ...]
+    digests: Digests
+    graph: bytes
+
+
+@cache
+def _prefix() -> str:
+    """What the pages of this host and these sources are called, before the digest of each."""
+    made_from = (*MADE_FROM, "jit/kept.py", "jit/region.py", "jit/arena.py")
+    return f"{PREFIX}{objects.key(*host_name(), made_from=made_from)[:16]}-"
 
 
 def name(digest: bytes) -> str:
     """What a page is called in the cache."""
-    return PREFIX + objects.key(digest.hex(), *host_name(), made_from=(*MADE_FROM, "jit/kept.py"))
+    return _prefix() + digest.hex()[:32]
 
 
 def kept_of(digest: bytes) -> dict[int, Kept]:
@@ -48,21 +59,30 @@ def kept_of(digest: bytes) -> dict[int, Kept]:
     return {} if content is None else cast(dict[int, Kept], pickle.loads(content))
 
 
-def keep(kept: Kept) -> None:
+def keep(region: Region, digests: Digests) -> None:
     """Keep a region, in the place of an earlier one that began where it does."""
-    known = kept_of(kept.pages[0])
-    known.pop(kept.graph.entry[0], None)
-    known[kept.graph.entry[0]] = kept
+    _trim()
+    known = kept_of(digests[0])
+    known.pop(region.outline.entry, None)
+    known[region.outline.entry] = Kept(
+        region.pc, region.outline, region.made.laid_out(), digests, pickle.dumps(region.graph)
+    )
     while len(known) > MOST_OF_A_PAGE:
         known.pop(next(iter(known)))
-    objects.put(name(kept.pages[0]), pickle.dumps(known))
+    objects.put(name(digests[0]), pickle.dumps(known))
 
 
-def discard(kept: Kept) -> None:
+@cache
+def _trim() -> None:
+    """Once in a process, and only in one that adds something: it looks at every file."""
+    objects.trim(PREFIX, KEPT_BYTES)
+
+
+def discard(region: Region, digests: Digests) -> None:
     """Keep a region no longer: it did not pay."""
-    known = kept_of(kept.pages[0])
-    if known.pop(kept.graph.entry[0], None) is not None:
-        objects.put(name(kept.pages[0]), pickle.dumps(known))
+    known = kept_of(digests[0])
+    if known.pop(region.outline.entry, None) is not None:
+        objects.put(name(digests[0]), pickle.dumps(known))
 
 
 class Sightings:
@@ -70,8 +90,9 @@ class Sightings:
 
     def __init__(self, decoded: DecodedPages) -> None:
         self.decoded = decoded
-        objects.trim(PREFIX, KEPT_BYTES)
-        self.names = {place.name for place in objects.folder().glob(f"{PREFIX}*")}
+        self.names: set[str] = set()
+        with suppress(FileNotFoundError):
+            self.names |= {name for name in os.listdir(objects.folder()) if _prefix() in name}
         self.forget()
 
     def forget(self) -> None:
@@ -98,37 +119,32 @@ class Sightings:
                 yield from self._ready(kept)
 
     def _ready(self, kept: Kept) -> Iterator[tuple[Kept, Layout]]:
-        missing = [digest for digest in kept.pages.values() if digest not in self.numbers]
+        missing = [digest for digest in kept.digests.values() if digest not in self.numbers]
         if missing:
             self.waiting.setdefault(missing[0], []).append(kept)
             return
-        numbers = {delta: self.numbers[digest] for delta, digest in kept.pages.items()}
+        numbers = {delta: self.numbers[digest] for delta, digest in kept.digests.items()}
         layout = Layout.of(self.decoded, kept.pc, numbers)
-        if all(layout.code(at, len(raw)) == raw for at, raw in kept.guest):
+        if all(layout.code(at, len(raw)) == raw for at, raw in kept.outline.guest):
             yield kept, layout
 
-    def kept(self, region: Region) -> Kept | None:
-        """What to keep of a region; None if one of its pages was never seen."""
-        numbers = {delta: region.layout.number(delta) for delta in region.pages}
+    def of(self, region: Region) -> Digests | None:
+        """What is in the pages of a region; None if one of them was never seen."""
+        numbers = {delta: region.layout.number(delta) for delta in region.outline.pages}
         digests = {d: self.digests[n] for d, n in numbers.items() if n in self.digests}
-        if len(digests) < len(numbers):
-            return None
-        origin = region.layout.origin
-        guest = tuple((address - origin, raw) for address, raw in region.guest)
-        return Kept(region.pc, region.graph, region.made, digests, guest)
+        return digests if len(digests) == len(numbers) else None
 
 
 def recall(kept: Kept, layout: Layout, linker: Linker) -> Region:
-    """The region once more, where its pages are now."""
+    """The region once more, where its pages are now; LookupError if its code cannot be loaded."""
     started = perf_counter()
     return Region(
         pc=kept.pc,
-        graph=kept.graph,
+        outline=kept.outline,
         layout=layout,
-        pages=kept.graph.pages(),
         code=linker.load(replace(kept.made, cached=True)),
         made=kept.made,
         seconds=perf_counter() - started,
-        guest=tuple((layout.origin + at, raw) for at, raw in kept.guest),
+        draw=partial(pickle.loads, kept.graph),
         recalled=True,
     )

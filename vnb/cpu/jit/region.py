@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from time import perf_counter
 
 from vnb.cpu.disassemble import disassemble
@@ -14,34 +15,68 @@ from vnb.cpu.jit.text import Writer
 
 
 @dataclass(frozen=True)
+class Outline:
+    """As much of a region's graph as it takes to enter the region, and to know its code again."""
+
+    entry: int
+    """The offset of its first instruction in its page."""
+    slot: int
+    """The slot of that instruction, which the region's own will hide."""
+    size: int
+    """Instructions."""
+    pages: dict[int, int]
+    """Distance in pages → index in the record."""
+    guest: tuple[tuple[int, bytes], ...]
+    """Its code: offsets from its first page and the bytes from there, in their order."""
+
+    @classmethod
+    def of(cls, graph: Graph, layout: Layout) -> "Outline":
+        first = graph.blocks[graph.entry].instructions[0]
+        guest = tuple((at, layout.code(at, end - at)) for at, end in _runs(graph))
+        return cls(first.at, first.slot, graph.size, graph.pages(), guest)
+
+
+def _runs(graph: Graph) -> list[tuple[int, int]]:
+    """Where instructions follow one another within a page, and where that ends."""
+    runs: list[tuple[int, int]] = []
+    for at, after in sorted({(i.at, i.after) for i in graph.instructions()}):
+        if runs and runs[-1][1] == at and at & 0xFFF:
+            runs[-1] = runs[-1][0], after
+        else:
+            runs.append((at, after))
+    return runs
+
+
+@dataclass(frozen=True)
 class Region:
     """A translated region: where it begins, what it was made from, its code."""
 
     pc: int
     """The virtual address where it began when it was made."""
-    graph: Graph
+    outline: Outline
     layout: Layout
-    pages: dict[int, int]
-    """Distance in pages → index in the record."""
     code: Code
     made: Made
     seconds: float
-    guest: tuple[tuple[int, bytes], ...]
-    """Address and bytes of every instruction, in the order of addresses."""
+    draw: Callable[[], Graph]
+    """Its graph, which nobody needs who only enters it."""
     recalled: bool = False
     """Whether it is from an earlier run: some of its instructions may not be decoded yet."""
 
+    @cached_property
+    def graph(self) -> Graph:
+        """Its blocks and their instructions."""
+        return self.draw()
+
     @property
-    def entry(self) -> int:
-        """The offset of its first instruction in its page."""
-        return self.graph.entry[0]
+    def guest(self) -> list[tuple[int, bytes, str]]:
+        """Address, bytes and text of every instruction, in the order of addresses."""
+        origin = self.layout.origin
+        return [i for at, raw in self.outline.guest for i in disassemble(raw, origin + at)]
 
     def listing(self) -> Lines:
         """The guest's instructions."""
-        lines = []
-        for address, raw in self.guest:
-            _, _, text = next(iter(disassemble(raw, address)))
-            lines.append(f"{address:#x}  {raw[::-1].hex():>8}  {text}")
+        lines = (f"{at:#x}  {raw[::-1].hex():>8}  {text}" for at, raw, text in self.guest)
         return Lines("\n".join(lines))
 
     def ir(self) -> Lines:
@@ -55,9 +90,10 @@ class Region:
     @property
     def summary(self) -> str:
         """Where it begins, and how much there is of it."""
+        outline = self.outline
         return (
-            f"{self.pc:#x}: {counted(self.graph.size, 'instruction')} on "
-            f"{counted(len(self.pages), 'page')}, {counted(self.code.size, 'byte')} of host code"
+            f"{self.pc:#x}: {counted(outline.size, 'instruction')} on "
+            f"{counted(len(outline.pages), 'page')}, {counted(self.code.size, 'byte')} of host code"
         )
 
     def __repr__(self) -> str:
@@ -85,15 +121,12 @@ def translate(
     if graph is None or (choosy and not graph.is_computed and not has_loop(graph)):
         return None
     made = make(graph)
-    code = linker.load(made)
-    guest = {i.at: layout.code(i.at, i.length) for i in graph.instructions()}
     return Region(
         pc=pc,
-        graph=graph,
+        outline=Outline.of(graph, layout),
         layout=layout,
-        pages=graph.pages(),
-        code=code,
+        code=linker.load(made),
         made=made,
         seconds=perf_counter() - started,
-        guest=tuple((layout.origin + at, raw) for at, raw in sorted(guest.items())),
+        draw=lambda: graph,
     )

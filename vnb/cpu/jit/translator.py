@@ -2,14 +2,16 @@
 
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
 from vnb.cpu.jit.blocks import Blocks
 from vnb.cpu.jit.code import Linker, make
 from vnb.cpu.jit.graph import Lessons
-from vnb.cpu.jit.kept import Sightings, discard, keep, recall
+from vnb.cpu.jit.kept import Digests, Sightings, discard, keep, recall
 from vnb.cpu.jit.places import JOINED, TRANSLATED, DecodedPages, Layout, head
 from vnb.cpu.jit.region import Region, translate
 from vnb.cpu.jit.report import Report
@@ -135,9 +137,10 @@ class Translator:
         if self._sightings is None:
             return
         for kept, layout in self._sightings.look():
-            if len(self.regions) < REGIONS and not layout.is_entry(kept.graph.entry[0]):
+            if len(self.regions) < REGIONS and not layout.is_entry(kept.outline.entry):
                 linker = self._linker = self._linker or Linker()
-                self._install(recall(kept, layout, linker))
+                with suppress(LookupError):  # then it has to be made anew
+                    self._install(recall(kept, layout, linker))
 
     def _judge(self) -> None:
         """Give up the regions that are left so soon that blocks would be faster."""
@@ -154,8 +157,7 @@ class Translator:
         self._close(number)
         self.decoded.set_word(page, JOINED, 0)  # blocks may lead past the entry again
         self._tried[self.decoded.base(page) + index * 8] = MOST_TRIES
-        if self._sightings and (kept := self._sightings.kept(self.regions[number])):
-            _background().submit(discard, kept)
+        self._on_disk(discard, self.regions[number])
 
     def _close(self, number: int) -> None:
         """Have the interpreter enter a region no longer."""
@@ -207,7 +209,7 @@ class Translator:
         if lessons == old.graph.lessons:
             return
         layout = Layout(self.decoded, self.decoded.fetch_tlb(), old.pc)
-        if layout.number(0) == old.layout.number(0) and layout.is_entry(old.entry):
+        if layout.number(0) == old.layout.number(0) and layout.is_entry(old.outline.entry):
             self._translate(old.pc, layout, lessons)
 
     def _head(self, pc: int, place: int) -> tuple[int, int]:
@@ -259,40 +261,47 @@ class Translator:
         region = pending.result()
         if region is not None and linker is self._linker:
             self._install(region)
-            if self._sightings is not None and (kept := self._sightings.kept(region)):
-                _background().submit(keep, kept)
+            self._on_disk(keep, region)
+
+    def _on_disk(self, do: Callable[[Region, Digests], None], region: Region) -> None:
+        """Keep or discard a region, for later runs."""
+        if self._sightings is not None and (digests := self._sightings.of(region)):
+            _background().submit(do, region, digests)
 
     def _install(self, region: Region) -> None:
         """Have the interpreter enter the region, if its code is still what it was made from."""
-        decoded, layout = self.decoded, region.layout
-        numbers = {delta: layout.number(delta) for delta in region.pages}
-        for number in numbers.values():
-            if number is None or not decoded.is_current(number):
-                self.refused += 1
-                return
-        # where there are breakpoints, only a slot that is decoded tells that it holds none
-        allowed = {0} if region.recalled and not self.state.breakpoint_count else set()
-        if any(layout.slot(i.at) not in {i.slot} | allowed for i in region.graph.instructions()):
+        decoded, layout, outline = self.decoded, region.layout, region.outline
+        if not self._is_true(region):
             self.refused += 1
             return
         at = len(self.regions) * REGION_RECORD
         record = at >> 3
-        entry = region.entry >> 1
+        entry = outline.entry >> 1
         self._records[record] = region.code.address
-        self._records[record + 1] = region.graph.blocks[region.graph.entry].instructions[0].slot
+        self._records[record + 1] = outline.slot
         self._records[at + REGION_COUNT >> 3] = self._records[at + REGION_EXITS >> 3] = 0
-        for delta, index in region.pages.items():
-            number = numbers[delta]
+        for delta, index in outline.pages.items():
+            number = layout.number(delta)
             assert number is not None
             self._records[record + 2 + index] = decoded.base(number)
             decoded.set_word(number, TRANSLATED, 1)
-        first = numbers[0]
+        first = layout.number(0)
         assert first is not None
         decoded.set_word(first, entry, self._slot(at))
         decoded.set_word(first, JOINED, 0)  # blocks that lead past the entry are made anew
         layout.settle()
         self.regions.append(region)
         self._entries.append((first, entry))
+
+    def _is_true(self, region: Region) -> bool:
+        """Whether a region does what the guest's code now says."""
+        layout = region.layout
+        numbers = [layout.number(delta) for delta in region.outline.pages]
+        if not all(number and self.decoded.is_current(number) for number in numbers):
+            return False
+        if region.recalled and not self.state.breakpoint_count:
+            return True  # its code was compared just now, but breakpoints are in no code
+        return all(layout.slot(i.at) == i.slot for i in region.graph.instructions())
 
     # what notebooks look at ---------------------------------------------------------------------
 
