@@ -14,10 +14,12 @@ from vnb.clock import NANOSECONDS_PER_TICK, TIMEBASE
 from vnb.config import Config, Console, Transport
 from vnb.config.console import Ports
 from vnb.cpu.hart import Hart
+from vnb.cpu.latch import Latch
 from vnb.firmware import Sbi
 from vnb.host.chars import Terminal
 from vnb.memory import Memory
 from vnb.platform.board import Board
+from vnb.platform.uart import Register
 from vnb.virtio import EmptySlot, MmioTransport, PciTransport, Port
 from vnb.virtio.device import Post
 
@@ -150,6 +152,10 @@ class Hardware:
             on_power=change_power,
             terminal=self._lines[0],
             now=self._virtual_now if self._virtual else time.time_ns,
+        )
+        serial = self.board.serial.base
+        self.board.uart.latch = Latch(
+            self.hart.state, serial + Register.DATA, serial + Register.LSR
         )
         self.console: virtio.Console | None = None
         self.devices: dict[str, virtio.Device] = {}

@@ -1,5 +1,7 @@
 """The serial port, as drivers and pollers use it."""
 
+import pytest
+
 from tests.platform.fakes import FakeTerminal, Wire
 from vnb.platform.uart import BATCH, FIFO, Register, Uart
 
@@ -8,19 +10,67 @@ FCR = IIR
 DLAB, LOOP, DATA_READY, OVERRUN = 0x80, 0x10, 0x01, 0x02
 
 
+class Latch:
+    """What an engine does with a latch, as source/latch.py has it."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.asked = False
+        self.taken = b""
+        self.served = 0
+
+    def open(self, status: int) -> None:
+        self.status, self.asked = status, False
+
+    def close(self) -> None:
+        self.status = None
+
+    def take(self) -> bytes:
+        taken, self.taken = self.taken, b""
+        return taken
+
+    def read(self, register: int) -> int | None:
+        if register != LSR or self.asked or self.status is None:
+            return None
+        self.asked = True
+        self.served += 1
+        return self.status
+
+    def write(self, register: int, value: int) -> bool:
+        if register != DATA or value == 10 or self.status is None or len(self.taken) == BATCH:
+            return False
+        self.asked = False
+        self.taken += bytes([value & 0xFF])
+        self.served += 1
+        return True
+
+
+@pytest.fixture(autouse=True, params=["alone", "with a latch"])
+def latched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything below holds whether a hart's latch is between the guest and the UART or not."""
+    monkeypatch.setattr(Port, "latched", request.param == "with a latch")
+
+
 class Port:
     """A UART between a terminal with something typed and an interrupt line."""
+
+    latched = False
 
     def __init__(self, typed: bytes = b"") -> None:
         self.terminal = FakeTerminal(typed)
         self.wire = Wire()
         self.uart = Uart(self.terminal, self.wire)
+        self.latch = Latch()
+        if self.latched:
+            self.uart.latch = self.latch
 
     def read(self, register: int) -> int:
-        return self.uart.read(register, 1)
+        value = self.latch.read(register)
+        return self.uart.read(register, 1) if value is None else value
 
     def write(self, register: int, value: int) -> None:
-        self.uart.write(register, 1, value)
+        if not self.latch.write(register, value):
+            self.uart.write(register, 1, value)
 
     def transmit(self, data: bytes) -> None:
         for byte in data:
@@ -51,8 +101,19 @@ def test_a_line_of_output_goes_out_in_one_piece() -> None:
 
 def test_output_without_newlines_goes_out_in_batches() -> None:
     port = Port()
-    port.transmit(b"x" * (BATCH + 1))
-    assert port.terminal.calls == [b"x" * BATCH]
+    port.transmit(b"x" * (BATCH + 2))
+    (call,) = port.terminal.calls
+    assert len(call) in (BATCH, BATCH + 1)
+
+
+def test_what_a_kernel_prints_before_its_drivers_are_up_hardly_reaches_the_uart() -> None:
+    port = Port()
+    port.write(IER, 0)
+    for byte in b"a line of a kernel that boots\n" * 10:
+        port.read(LSR)
+        port.write(DATA, byte)
+    assert port.terminal.calls == [b"a line of a kernel that boots\n"] * 10
+    assert port.latch.served == (590 if port.latched else 0)
 
 
 def test_a_guest_that_polls_for_an_answer_has_its_question_seen() -> None:

@@ -14,7 +14,8 @@ SUPERPAGES = 0x3000
 SLOTS = 0x800
 SLOT_PAGE_BYTES = 0x4040
 MOST_REWRITTEN = 0x4
-PMPADDR0 = 0x610
+LATCH_BYTES = 0x100
+PMPADDR0 = 0x648
 NOWHERE = 0x8000000000000000
 INSTRUCTIONS_PER_TICK = 0x20
 EXIT_BUDGET = 0x1
@@ -627,6 +628,32 @@ def write_pmpaddr(S, k, v):
     return 0
 
 
+# from source/latch.py -----------------------------------------------------------------------
+
+NEWLINE = 10
+
+
+def latched(S, w, kind):
+    """Serve the device's byte register or its status without leaving: 1 when done.
+
+    A newline is the device's, and so are a status that is asked for twice in a row, since who does
+    that waits for something, and what is stored when there is no more room.
+    """
+    if kind == EXIT_LOAD:
+        if S.access_address != S.latch_status or S.latch_asked != 0:
+            return 0
+        S.latch_asked = 1
+        st64(S + ((w >> 8 & 255) << 3), extend(S.latch_value, 1, S.access_extension))
+        return 1
+    value = S.access_value & 255
+    if S.access_address != S.latch_data or S.latch_count == LATCH_BYTES or value == NEWLINE:
+        return 0
+    st8(S.latch_bytes + S.latch_count, value)
+    S.latch_count += 1
+    S.latch_asked = 0
+    return 1
+
+
 # from source/mmu.py -------------------------------------------------------------------------
 
 # kinds of access, as bits
@@ -871,11 +898,16 @@ def memory_fault(S, fault, va):
 
 
 def device_access(S, w, va, size, kind):
-    """Leave for the bus, with pc still at the instruction; 1. Misaligned accesses are refused."""
+    """Leave for the bus, with pc still at the instruction; 1. Misaligned accesses are refused.
+
+    0: the latch took it.
+    """
     S.access_virtual = va
     if (va & (size - 1)) != 0:
         return memory_fault(S, select(eq(kind, EXIT_LOAD), LOAD_ACCESS, STORE_ACCESS), va)
     S.n_devices += 1
+    if S.latch_open & eq(size, 1) != 0 and latched(S, w, kind) != 0:
+        return 0
     S.exit = kind
     S.access_size = size
     S.access_slot = w

@@ -12,13 +12,14 @@ from vnb.cpu.isa import COMPRESSED_ROWS, FLOAT_ROWS, ROWS, CompressedRow, Row
 ROOM = Path(__file__).parent
 ENGINE = ROOM / "_engine.py"
 SOURCES = (
-    "trap", "pmp", "mmu", "fetch", "breakpoint", "system", "integer", "float", "float_convert",
-    "float_host", "region", "block",
+    "trap", "pmp", "latch", "mmu", "fetch", "breakpoint", "system", "integer", "float",
+    "float_convert", "float_host", "region", "block",
 )  # fmt: skip
 
 SPECIAL = ("UNDECODED", "INVALID", "PAGE_END", "ACROSS", "BREAK", "REGION", "BLOCK")
 """Operations of slots that hold no instruction, but the place of a region's record, or of code."""
 
+NAMES = ("SLOTS", "SLOT_PAGE_BYTES", "MOST_REWRITTEN", "LATCH_BYTES")
 PREFIXES = ("REGION_", "STENCIL_", "KIND_", "HOLE_")
 """Of what state.py lays out, what the dialect speaks of."""
 EXTENSIONS = ("ZERO_EXTEND", "SIGN_EXTEND", "BOX_SINGLE", "NOT_A_LOAD")
@@ -408,7 +409,7 @@ def _constants() -> str:
         "FILL_LOG": state.FILL_LOG,
         "SUPERPAGE_BITS": state.SUPERPAGE_BITS,
         "SUPERPAGES": state.SUPERPAGES,
-        **{name: getattr(state, name) for name in ("SLOTS", "SLOT_PAGE_BYTES", "MOST_REWRITTEN")},
+        **{name: getattr(state, name) for name in NAMES},
         "PMPADDR0": state.OFFSETS["pmpaddr0"],
         "NOWHERE": 1 << 63,
         "INSTRUCTIONS_PER_TICK": INSTRUCTIONS_PER_TICK,

@@ -28,6 +28,13 @@ access_virtual  LOAD, STORE: virtual address of it
 access_value    STORE: the value
 access_extension what becomes of a loaded value, or NOT_A_LOAD
 access_slot     LOAD, STORE: the decoded instruction that waits
+latch_open      1: the engine itself takes bytes for a device, and answers for its status
+latch_data      physical address of the byte that is stored
+latch_status    physical address of the status
+latch_value     what a load of the status gives, once between stores
+latch_asked     1: it was loaded since the last store
+latch_count     bytes taken that the device has not seen
+latch_bytes     host address of them
 breakpoints     host address of the list of breakpoints
 breakpoint_count how many there are
 stopped_at      1 + the breakpoint that run() left for and that the hart has not passed since; or 0
@@ -188,6 +195,8 @@ REGION_PAGES = REGION_RECORD // 8 - 4
 REGION_LIMIT = 1024
 """Instructions on the longest way through a region without a look at the budget."""
 SAMPLES = 256
+LATCH_BYTES = 256
+"""Bytes that the engine takes for a device before that has to see them."""
 BREAKPOINTS = 64
 """Breakpoints that a hart may have."""
 
@@ -219,6 +228,7 @@ class State:
             "fill_log": FILL_LOG * 8,
             "clock_buffer": 16,
             "superpages": SUPERPAGES,
+            "latch_bytes": LATCH_BYTES,
             "breakpoints": BREAKPOINTS * 8,
             "samples": SAMPLES * 16,
             "regions": REGIONS * REGION_RECORD,

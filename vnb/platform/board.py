@@ -137,6 +137,11 @@ class Board:
         self.uart = self._the(Uart)
         self.rtc = self._the(Rtc)
 
+    @property
+    def serial(self) -> Region:
+        """The place of the UART."""
+        return next(region for region in self.bus.regions if region.device is self.uart)
+
     def poll(self) -> None:
         """Let the board's own devices look at the outside world."""
         self.uart.poll()
@@ -208,8 +213,8 @@ class Board:
     def _add_chosen(
         self, root: Node, bootargs: str, initrd: tuple[int, int] | None, seed: bytes
     ) -> None:
-        uart = next(region for region in self.bus.regions if region.device is self.uart)
-        chosen = root.add("chosen", {"stdout-path": f"/soc/{_unit(uart)}", "bootargs": bootargs})
+        console = f"/soc/{_unit(self.serial)}"
+        chosen = root.add("chosen", {"stdout-path": console, "bootargs": bootargs})
         if initrd:
             chosen.properties["linux,initrd-start"] = cells64(initrd[0])
             chosen.properties["linux,initrd-end"] = cells64(initrd[1])

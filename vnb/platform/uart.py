@@ -53,6 +53,25 @@ class Chars(Protocol):
         ...
 
 
+class Latch(Protocol):
+    """Where a hart leaves output and finds the line status without asking the UART each time.
+
+    It asks after all for a newline, and for a status that is read twice in a row.
+    """
+
+    def open(self, status: int, /) -> None:
+        """Take bytes from now on; `status` is what LSR says."""
+        ...
+
+    def close(self) -> None:
+        """Take no more."""
+        ...
+
+    def take(self) -> bytes:
+        """The bytes taken since this was last asked."""
+        ...
+
+
 class Uart:
     """A 16550A whose wire is infinitely fast: the transmitter is always empty [pc16550d 8].
 
@@ -60,12 +79,16 @@ class Uart:
     the driver without changing the order of anything.
     """
 
+    latch: Latch | None = None
+    """Open whenever a byte written would but join the others, and no interrupt would tell of it."""
+
     def __init__(self, terminal: Chars, line: Line) -> None:
         self._terminal = terminal
         self._line = line
         self._received: deque[int] = deque()
         self._unsent = bytearray()
         self._waits = False  # the guest has asked for status since it last wrote
+        self._latched = False  # the latch is open
         self._emptied = False  # the THRE interrupt is due [pc16550d 8.5]
         self._overrun = False
         self._fifo = False
@@ -89,12 +112,14 @@ class Uart:
 
     def flush(self) -> None:
         """Hand on the output that waits for a newline, or for 256 bytes of it."""
+        self._collect()
         if self._unsent:
             self._terminal.output(bytes(self._unsent))
             self._unsent.clear()
 
     def output(self, data: bytes) -> None:
         """Send `data` down the wire, after everything that the driver sent before."""
+        self._collect()
         self._unsent += data
         if len(self._unsent) >= BATCH or b"\n" in data:
             self.flush()
@@ -121,6 +146,7 @@ class Uart:
 
     def read(self, offset: int, size: int) -> int:
         """A register's value; reading some of them acknowledges what they say."""
+        self._collect()
         match offset:
             case Register.LSR:  # first, for a poller asks for it before every byte
                 return self._line_status()
@@ -144,6 +170,7 @@ class Uart:
 
     def write(self, offset: int, size: int, value: int) -> None:
         """Set a register."""
+        self._collect()
         value &= 0xFF
         match offset:
             case Register.DATA if self._lcr & DLAB:
@@ -158,11 +185,21 @@ class Uart:
                 self._control_fifo(value)
             case Register.LCR:
                 self._lcr = value
+                self._signal()
             case Register.MCR:
                 self._mcr = value & 0x1F
                 self._note_modem_lines()
             case Register.SCR:
                 self._scr = value
+
+    def _collect(self) -> None:
+        """Take over what the hart left in the latch."""
+        if self.latch is not None and (data := self.latch.take()):
+            self._waits = False
+            self._unsent += data
+            self._emptied = True
+            if len(self._unsent) >= BATCH:
+                self.flush()
 
     def _transmit(self, byte: int) -> None:
         self._waits = False
@@ -214,7 +251,7 @@ class Uart:
         self._signal()
 
     def _line_status(self) -> int:
-        if self._waits:
+        if self._waits or self._latched:  # the latch answers the first time
             self.poll()
         self._waits = True
         status = TRANSMITTER_EMPTY
@@ -269,3 +306,11 @@ class Uart:
 
     def _signal(self) -> None:
         self._line(self._cause() != NOTHING)
+        if self.latch is not None:
+            self._latched = not (
+                self._lcr & DLAB or self._mcr & LOOP or self._ier & EMPTIED or self._overrun
+            )
+            if self._latched:
+                self.latch.open(TRANSMITTER_EMPTY | DATA_READY * bool(self._received))
+            else:
+                self.latch.close()

@@ -242,11 +242,16 @@ def memory_fault(S, fault, va):
 
 
 def device_access(S, w, va, size, kind):
-    """Leave for the bus, with pc still at the instruction; 1. Misaligned accesses are refused."""
+    """Leave for the bus, with pc still at the instruction; 1. Misaligned accesses are refused.
+
+    0: the latch took it.
+    """
     S.access_virtual = va
     if (va & (size - 1)) != 0:
         return memory_fault(S, select(eq(kind, EXIT_LOAD), LOAD_ACCESS, STORE_ACCESS), va)
     S.n_devices += 1
+    if S.latch_open & eq(size, 1) != 0 and latched(S, w, kind) != 0:
+        return 0
     S.exit = kind
     S.access_size = size
     S.access_slot = w
