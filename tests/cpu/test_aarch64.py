@@ -17,7 +17,8 @@ from elftools.elf.elffile import ELFFile
 from test_translator import MIXES, hart, loop, seen
 
 from vnb.cpu.hart import Hart
-from vnb.cpu.jit.graph import Graph, Lessons, form
+from vnb.cpu.jit.graph import Graph, Lessons
+from vnb.cpu.jit.growth import form
 from vnb.cpu.jit.lines import Host
 from vnb.cpu.jit.places import DecodedPages, Layout
 from vnb.cpu.jit.text import Writer

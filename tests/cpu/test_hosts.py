@@ -12,7 +12,8 @@ from test_translator import agree, hart, loop
 
 from vnb.cpu.isa import FLOAT_ROWS, Row
 from vnb.cpu.jit import code, region
-from vnb.cpu.jit.graph import Graph, Lessons, form, rows_by_operation
+from vnb.cpu.jit.graph import Graph, Lessons, rows_by_operation
+from vnb.cpu.jit.growth import form
 from vnb.cpu.jit.lines import Host
 from vnb.cpu.jit.text import Writer
 from vnb.cpu.read_python import functions

@@ -7,7 +7,8 @@ from time import perf_counter
 
 from vnb.cpu.disassemble import disassemble
 from vnb.cpu.jit.code import Code, Linker, Made, assembly_of, host
-from vnb.cpu.jit.graph import Graph, Lessons, form
+from vnb.cpu.jit.graph import Graph, Lessons
+from vnb.cpu.jit.growth import form
 from vnb.cpu.jit.loops import has_loop
 from vnb.cpu.jit.places import Layout
 from vnb.cpu.jit.report import Lines, beside, counted, instructions_of
