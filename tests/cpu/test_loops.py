@@ -31,6 +31,19 @@ def test_registers_that_count_are_steady_and_pointers_from_memory_are_not() -> N
     assert {5, 8, 9} <= found and not found & {6, 7}
 
 
+def test_what_the_loop_around_does_to_a_register_leaves_it_steady_within() -> None:
+    code = (
+        word("addi", d=5, a=5, i=1024),
+        word("addi", d=6, a=0, i=3),
+        word("addi", d=6, a=6, i=-1 & 0xFFF),
+        word("addi", d=5, a=5, i=8),
+        word("bne", a=6, b=0, i=-8 & 0x1FFF),
+        word("jal", d=0, i=-20 & 0x1FFFFF),
+    )
+    found = registers_of(*code)
+    assert sorted(5 in registers for registers in found) == [False, False, True]
+
+
 def test_a_register_that_takes_long_steps_is_not_steady() -> None:
     (found,) = registers_of(
         word("addi", d=5, a=5, i=1024),

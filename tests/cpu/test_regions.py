@@ -255,6 +255,41 @@ def test_only_who_adds_to_the_cache_trims_it(cache: Path, monkeypatch: pytest.Mo
     assert settled(other).regions and "page-" in trimmed
 
 
+@pytest.mark.parametrize("jit", ["eager", "auto"])
+def test_the_hottest_regions_are_made_once_more_thoroughly(
+    jit: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(translator, "RETIRED_TO_REFINE", 10_000)
+    hart, interpreted = looping(jit), looping("off")
+    assert hart.translator is not None
+    for _ in range(400):
+        hart.run(1 << 18)
+        translator._background().submit(int).result(timeout=60)
+        if any(region.made.thorough for region in made(hart).regions):
+            break
+    assert [region.made.thorough for region in made(hart).regions] == [False, True]
+    hart.run(1 << 20)
+    assert made(hart).retired[1] > 1 << 19
+    interpreted.run(hart.instret)
+    assert list(hart.x) == list(interpreted.x) and list(hart.f) == list(interpreted.f)
+    assert hart.translator.regions[1].assembly() != hart.translator.regions[0].assembly()
+
+
+def test_a_later_run_begins_with_what_was_made_thoroughly(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(translator, "RETIRED_TO_REFINE", 10_000)
+    hart = looping("auto")
+    while len(settled(hart).regions) < 2:
+        hart.run(1 << 18)
+    later = looping("auto")
+    later.run(1)
+    assert later.translator is not None
+    later.translator.serve()
+    (region,) = made(later).regions
+    assert region.recalled and region.made.thorough
+
+
 SHORT = program(
     word("addi", d=5, a=0, i=3),
     word("addi", d=6, a=6, i=1),

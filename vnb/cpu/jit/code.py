@@ -30,7 +30,7 @@ NAME = "@region"
 """What the function of a region is called in its text, until its text gives it a name."""
 
 _LLVM = threading.Lock()
-"""Regions of several harts are compiled one after the other."""
+"""Of several threads one at a time may use LLVM: they share what it calls a context."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Made:
     name: str
     content: bytes
     cached: bool
+    thorough: bool = False
+    """Whether LLVM took its time over it."""
     image: Image | None = None
     """The same, laid out already; there need be no `content` then."""
 
@@ -76,9 +78,9 @@ def host() -> Host:
 
 
 @cache
-def _machine() -> llvm.TargetMachine:
-    """Code generation that is quick; its dearer levels gain nothing here."""
-    return target_machine(level=1)
+def _machine(thorough: bool) -> llvm.TargetMachine:
+    """Code generation that is quick, or else all that LLVM can do."""
+    return target_machine(level=2 if thorough else 1)
 
 
 def hurry() -> None:
@@ -93,33 +95,40 @@ def host_name() -> tuple[str, str]:
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
-def _optimised(text: str, name: str) -> llvm.ModuleRef:
-    """Registers for variables, branches straightened; more costs time and gains nothing."""
+def _optimised(text: str, name: str, thorough: bool) -> llvm.ModuleRef:
+    """At least registers for variables, and branches straightened: most of the gain, and cheap."""
     parsed = llvm.parse_assembly(text.replace(NAME, f"@{name}"))
-    passes = llvm.create_new_function_pass_manager()
-    passes.add_sroa_pass()
-    passes.add_simplify_cfg_pass()
-    options = llvm.create_pipeline_tuning_options(speed_level=1)
-    passes.run(parsed.get_function(name), llvm.create_pass_builder(_machine(), options))
+    tuning = llvm.create_pipeline_tuning_options(speed_level=2 if thorough else 1)
+    if thorough:
+        tuning.loop_vectorization = tuning.slp_vectorization = tuning.loop_unrolling = False
+        builder = llvm.create_pass_builder(_machine(thorough), tuning)
+        builder.getModulePassManager().run(parsed, builder)
+    else:
+        passes = llvm.create_new_function_pass_manager()
+        passes.add_sroa_pass()
+        passes.add_simplify_cfg_pass()
+        builder = llvm.create_pass_builder(_machine(thorough), tuning)
+        passes.run(parsed.get_function(name), builder)
     return parsed
 
 
-def assembly_of(text: str) -> str:
+def assembly_of(text: str, thorough: bool) -> str:
     """The host's assembly language for a region."""
     with _LLVM:
-        return str(_machine().emit_assembly(_optimised(text, NAME[1:])))
+        return str(_machine(thorough).emit_assembly(_optimised(text, NAME[1:], thorough)))
 
 
-def _name(graph: Graph) -> str:
+def _name(graph: Graph, thorough: bool) -> str:
     """What the object code of a region is called in the cache."""
-    return PREFIX + objects.key(graph.said(), *host_name(), made_from=MADE_FROM)
+    how = "thorough" if thorough else "quick"
+    return PREFIX + objects.key(graph.said(), how, *host_name(), made_from=MADE_FROM)
 
 
-def remembered(graph: Graph) -> Made | None:
+def remembered(graph: Graph, thorough: bool = False) -> Made | None:
     """The object code of a region from the cache on disk."""
-    name = _name(graph)
+    name = _name(graph, thorough)
     known = objects.get(name)
-    return None if known is None else Made(name, known, cached=True)
+    return None if known is None else Made(name, known, cached=True, thorough=thorough)
 
 
 @cache
@@ -128,15 +137,16 @@ def _trim() -> None:
     objects.trim(PREFIX, CACHED_BYTES)
 
 
-def make(graph: Graph) -> Made:
+def make(graph: Graph, thorough: bool = False) -> Made:
     """The object code of a region, from the cache on disk or compiled now."""
-    if (known := remembered(graph)) is not None:
+    if (known := remembered(graph, thorough)) is not None:
         return known
-    name, text = _name(graph), Writer(graph, host()).write()
+    name, text = _name(graph, thorough), Writer(graph, host()).write()
     _trim()
     with _LLVM:
-        content = bytes(_machine().emit_object(_optimised(text, symbol(name))))
-        return Made(name, objects.put(name, content), cached=False)
+        optimised = _optimised(text, symbol(name), thorough)
+        content = bytes(_machine(thorough).emit_object(optimised))
+    return Made(name, objects.put(name, content), cached=False, thorough=thorough)
 
 
 class Linker:
@@ -145,6 +155,7 @@ class Linker:
     def __init__(self) -> None:
         self._arena = Arena()
         self._loaded: dict[str, Code] = {}
+        self._turn = threading.Lock()
 
     @cached_property
     def _engine(self) -> llvm.ExecutionEngine:
@@ -157,7 +168,7 @@ class Linker:
 
         LookupError if it is not there, or if the arena cannot be used and nothing else is known.
         """
-        with _LLVM:
+        with self._turn:
             if made.name not in self._loaded:
                 image = made.laid_out().image
                 address = image and self._arena.place(image)
@@ -170,6 +181,7 @@ class Linker:
             return self._loaded[made.name]
 
     def _load(self, content: bytes, name: str) -> int:
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(content))
-        self._engine.finalize_object()
-        return int(self._engine.get_function_address(name))
+        with _LLVM:
+            self._engine.add_object_file(llvm.ObjectFileRef.from_data(content))
+            self._engine.finalize_object()
+            return int(self._engine.get_function_address(name))

@@ -10,28 +10,42 @@ LONG_STEP = 512
 def steady(graph: Graph) -> dict[Place, frozenset[int]]:
     """For each block of a loop, the registers that no value from memory gets into while it loops.
 
-    Accesses by such a register stay in a page for a while, or go through pages in order, unless it
-    is seen to take long steps.
+    The innermost loop counts. Accesses by such a register stay in a page for a while, or go through
+    pages in order, unless it is seen to take long steps.
     """
-    return {
-        place: _untouched([graph.blocks[other] for other in loop])
-        for place, loop in _loops(graph).items()
-    }
+    found: dict[Place, frozenset[int]] = {}
+    for loop in _loops(graph):
+        found |= dict.fromkeys(loop, _untouched([graph.blocks[place] for place in loop]))
+    return {place: found[place] for place in graph.blocks if place in found}
 
 
 def has_loop(graph: Graph) -> bool:
     """Whether any block of a region may run again."""
-    return any(place in _reached(graph, place) for place in graph.blocks)
+    return bool(_loops(graph))
 
 
-def _loops(graph: Graph) -> dict[Place, set[Place]]:
-    """For each block that may run again, the blocks from which it comes to itself."""
+def _loops(graph: Graph) -> list[list[Place]]:
+    """Blocks that may come to themselves again, the loops around others before those.
+
+    Compilers put a loop in one piece: from where a branch goes back to, up to that branch, and with
+    it the functions that are called from there.
+    """
     reached = {place: _reached(graph, place) for place in graph.blocks}
-    loops = {
-        place: {other for other in onward if place in reached[other]}
-        for place, onward in reached.items()
-    }
-    return {place: loop for place, loop in loops.items() if loop}
+    loops = []
+    for place in graph.blocks:
+        around = [other for other in reached[place] if place in reached[other]]
+        if around:
+            loops.append(around)
+        for head in graph.inside(place):
+            if head[0] <= place[0] and head in around:
+                loops.append([other for other in around if _is_between(other, head, place)])
+    return sorted(filter(None, loops), key=len, reverse=True)
+
+
+def _is_between(place: Place, head: Place, end: Place) -> bool:
+    """Whether a block is in the loop from `head` to `end`, or in a function called there."""
+    called = len(place[1]) > len(head[1])
+    return called or (place[1] == head[1] and head[0] <= place[0] <= end[0])
 
 
 def _reached(graph: Graph, place: Place) -> set[Place]:

@@ -1,7 +1,7 @@
 """One region: how it is made, and what a person may see of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from time import perf_counter
 
@@ -86,7 +86,7 @@ class Region:
 
     def assembly(self) -> Lines:
         """The host's instructions."""
-        return instructions_of(assembly_of(self.ir()))
+        return instructions_of(assembly_of(self.ir(), self.made.thorough))
 
     @property
     def summary(self) -> str:
@@ -103,6 +103,14 @@ class Region:
     def _repr_html_(self) -> str:
         texts = {"guest": self.listing(), "host": self.assembly()}
         return beside(f"Region at {self.summary}", texts)
+
+
+def refine(region: Region, linker: Linker, make: Callable[[Graph], Made]) -> Region:
+    """The same region with other code."""
+    started = perf_counter()
+    made = make(region.graph)
+    code = linker.load(made)
+    return replace(region, made=made, code=code, seconds=perf_counter() - started)
 
 
 def translate(

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from vnb.cpu.jit.blocks import Blocks
 from vnb.cpu.jit.code import Linker, make
 from vnb.cpu.jit.graph import Lessons
 from vnb.cpu.jit.kept import Digests, Sightings, discard, keep, recall
 from vnb.cpu.jit.places import JOINED, TRANSLATED, DecodedPages, Layout, head
-from vnb.cpu.jit.region import Region, translate
+from vnb.cpu.jit.region import Region, refine, translate
 from vnb.cpu.jit.report import Report
 from vnb.cpu.state import OFFSETS, REGION_COUNT, REGION_EXITS, REGION_RECORD, REGIONS, State
 from vnb.memory import Memory
@@ -46,6 +46,10 @@ SERVES_BETWEEN = 64
 """Turns of the translator from one judgement to the next."""
 MOST_TRIES = 4
 """Of one place: where there was little to translate, more may have run since."""
+
+RETIRED_TO_REFINE = 64 << 20
+"""Instructions after which a region is worth the time that LLVM takes to do it thoroughly."""
+THOROUGHLY = partial(make, thorough=True)
 
 ROOM = 64 << 20
 """Bytes of host code after which a translator begins anew."""
@@ -92,6 +96,7 @@ class Translator:
         self._pupil: int | None = None
         self._entries: list[tuple[int, int]] = []  # the decoded page and the slot of each region
         self._given_up: set[int] = set()
+        self._refined: set[int] = set()  # those that are thorough, or are to be
         self._served = 0
         self._records = self.decoded.records
         first = (state.samples - state.address) >> 3
@@ -125,6 +130,8 @@ class Translator:
             self._judge()
         if self._pending is None and self._pupil is not None:
             self._teach(self._pupil)
+        if self._pending is None:
+            self._refine()
         while self._pending is None and self._hot:
             chunk = max(self._hot, key=self.heat.__getitem__)
             self.heat[chunk] = 0
@@ -176,6 +183,7 @@ class Translator:
         self._linker = None
         self._exits.clear()
         self._given_up.clear()
+        self._refined.clear()
         self._pupil = None
         self._tried.clear()
         self.heat.clear()
@@ -237,11 +245,34 @@ class Translator:
     def _translate(self, pc: int, layout: Layout, lessons: Lessons) -> None:
         linker = self._linker = self._linker or Linker()
         if self.background:
-            future = _background().submit(_translate, pc, layout, linker, lessons, self.pace.choosy)
-            self._pending = future, linker
-            future.add_done_callback(self._ring)
+            self._later(_translate, pc, layout, linker, lessons, self.pace.choosy)
         elif (region := translate(pc, layout, linker, make, lessons)) is not None:
             self._install(region)
+
+    def _refine(self) -> None:
+        """Have LLVM take its time over the code of the region that retired most."""
+        rough = {
+            self.retired(number): number
+            for number, (page, index) in enumerate(self._entries)
+            if number not in self._refined
+            and self.decoded.word(page, index) == self._slot(number * REGION_RECORD)
+        }
+        if self._linker is None or max(rough, default=0) < RETIRED_TO_REFINE:
+            return
+        number = rough[max(rough)]
+        self._refined.add(number)
+        region = self.regions[number]
+        if self.background:
+            self._later(refine, region, self._linker, THOROUGHLY)
+        else:
+            self._install(refine(region, self._linker, THOROUGHLY))
+
+    def _later(self, make: Callable[..., Region | None], *arguments: object) -> None:
+        """Have a region made on the background thread; it rings when it is there."""
+        assert self._linker is not None
+        future = _background().submit(make, *arguments)
+        self._pending = future, self._linker
+        future.add_done_callback(self._ring)
 
     def _ring(self, _done: object) -> None:
         self.state.words[TRANSLATE] = 1
@@ -290,6 +321,8 @@ class Translator:
         decoded.set_word(first, entry, self._slot(at))
         decoded.set_word(first, JOINED, 0)  # blocks that lead past the entry are made anew
         layout.settle()
+        if region.made.thorough:
+            self._refined.add(len(self.regions))
         self.regions.append(region)
         self._entries.append((first, entry))
 
@@ -300,7 +333,7 @@ class Translator:
         if not all(number and self.decoded.is_current(number) for number in numbers):
             return False
         if region.recalled and not self.state.breakpoint_count:
-            return True  # its code was compared just now, but breakpoints are in no code
+            return True  # its code was compared when it was recalled; breakpoints are in no code
         return all(layout.slot(i.at) == i.slot for i in region.graph.instructions())
 
     # what notebooks look at ---------------------------------------------------------------------

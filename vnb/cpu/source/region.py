@@ -3,6 +3,8 @@
 EXITS_BETWEEN_SAMPLES = 64 - 12
 """By how much a scattered count is shifted: one in 4,096 then is 0."""
 SCATTER = 0x9E3779B97F4A7C15
+LOOKS_BETWEEN = 1024
+"""After so many looks the translator has its turn even if there is nothing to note."""
 
 
 def sample(S, pc, origin):
@@ -29,6 +31,9 @@ def sample_if_due(S, instret):
     if S.sample_at - instret - 1 < S.poll:
         return 0
     S.sample_at = instret + S.poll
+    S.looks += 1
+    if S.looks & LOOKS_BETWEEN - 1 == 0:
+        S.translate = 1
     if S.stencils != 0:
         join_if_new(S, S.pc)
     if S.region_refused == 0:
