@@ -12,7 +12,7 @@ from vnb.cpu.isa import COMPRESSED_ROWS, FLOAT_ROWS, ROWS, CompressedRow, Row
 ROOM = Path(__file__).parent
 ENGINE = ROOM / "_engine.py"
 SOURCES = (
-    "trap", "pmp", "latch", "mmu", "fetch", "breakpoint", "system", "integer", "float",
+    "integer", "trap", "pmp", "latch", "mmu", "fetch", "breakpoint", "system", "float",
     "float_convert", "float_host", "region", "block",
 )  # fmt: skip
 
@@ -112,18 +112,16 @@ def _memory(row: Row, length: int) -> str:
 
 
 def _float(row: Row, length: int) -> str:
-    """Double rows: the host's arithmetic where its result and flags are surely right."""
-    expression, _, guard = row.rest.partition(" when ")
+    """The host's arithmetic where its result and flags are surely right, else the engine's."""
     flag = "S.fma_fast" if row.kind == "fma" else "S.float_fast"
-    if guard:
-        condition = "S.float_on" if guard == "1" else f"S.float_on & {guard}"
-        fast = f"if {condition} != 0:\n    st64(S + rd, {expression})\n"
-        fast += indent(_next(length), "    ")
-    else:
-        third = f"c = ld64(S + {8 * state.F0} + ((i & 31) << 3))\n" if row.kind == "fma" else ""
-        fast = f"{third}result = {expression}\nif is_ordinary(result) != 0:\n"
-        fast += "    st64(S + rd, result)\n" + indent(_next(length), "    ")
-        fast = f"if {flag} > w >> 63:\n" + indent(fast, "    ")
+    ready = "S.float_on != 0" if row.is_exact else f"{flag} > w >> 63"
+    boxed = [f"{' & '.join(row.singles)} >= BOX"] if row.singles else []
+    guard = [] if row.guard in ("", "1") else [f"{row.guard} != 0"]
+    conditions = " and ".join([ready, *boxed, *guard])
+    fast = "st64(S + rd, result)\n" + _next(length)
+    if not row.guard:
+        fast = f"if is_ordinary{row.result}(result) != 0:\n" + indent(fast, "    ")
+    fast = f"if {conditions}:\n" + indent(f"result = {row.expression}\n{fast}", "    ")
     return fast + _leave_if("float_slow(S, w, a, b)") + _next(length)
 
 
@@ -131,6 +129,7 @@ OPERANDS = {
     "rd": "w >> 5 & 0x7f8",
     "a": "ld64(S + (w >> 13 & 0x7f8))",
     "b": "ld64(S + (w >> 21 & 0x7f8))",
+    "c": f"ld64(S + {8 * state.F0} + (w >> 37 & 0xf8))",
     "i": "sar(w, 40)",
 }
 """How a handler gets at its slot's fields."""
@@ -303,6 +302,7 @@ IMMEDIATES = {
     "H": "w >> 20 & 63",
     "C": "w >> 20 & 0xfff",
     "M": "rounding(w)",
+    "T": "truncating(w)",
     "4": "rounding(w) | w >> 27",
     "N": "0",
 }
@@ -324,7 +324,7 @@ def _shape_function(shape: str) -> str:
         return f"destination({number})" if letter == "d" else number
 
     legal = ""
-    if immediate in "M4":
+    if immediate in "MT4":
         legal = "    if w >> 12 & 7 == 5 or w >> 12 & 7 == 6:\n        return INVALID | LENGTH_4\n"
     return (
         f"\n\ndef {shape}(operation, w):\n{legal}    return slot(operation, {field('d')}, "

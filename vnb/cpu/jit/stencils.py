@@ -19,7 +19,7 @@ from vnb.cpu import objects
 from vnb.cpu.isa import ROWS, Row
 from vnb.cpu.jit.access import BOX, width
 from vnb.cpu.jit.graph import ACCESSES, READ, WRITE
-from vnb.cpu.jit.meaning import Template, guard, has_meaning, meaning, ordinary
+from vnb.cpu.jit.meaning import FLOATS, Template, guard, has_meaning, meaning, ordinary
 from vnb.cpu.lower_llvm import CARRIED
 from vnb.cpu.read_llvm import calling_convention, target_machine
 from vnb.cpu.state import (
@@ -178,7 +178,11 @@ class _Stencil:
 
     def operands(self, row: Row) -> dict[str, str]:
         values = {"i": hole("I")}
+        for letter in row.singles:
+            values[letter] = self.single(letter.upper())
         for letter in "ABC":
+            if letter.lower() in values:
+                continue
             if letter in row.bits:
                 values[letter.lower()] = self.register(letter, "double")
             elif letter.lower() in row.bits:
@@ -222,25 +226,39 @@ class _Stencil:
             value = self.value(f"trunc i64 {value} to {kind}")
         self.lines.append(f"store {kind} {value}, ptr {place}, align 1")
 
+    def single(self, letter: str) -> str:
+        """The number in a register that holds a boxed single; else this is the interpreter's."""
+        place = self.at("%S", hole(letter))
+        upper = self.value(f"load i32, ptr {self.at(place, '4')}")
+        self.demand(self.value(f"icmp eq i32 {upper}, -1"))
+        return self.value(f"load float, ptr {place}")
+
+    def set_single(self, value: str) -> None:
+        place = self.at("%S", hole("D"))
+        self.lines.append(f"store float {value}, ptr {place}")
+        self.lines.append(f"store i32 -1, ptr {self.at(place, '4')}")
+
     def float(self, row: Row) -> None:
-        condition = row.meaning.partition(" when ")[2]
-        if condition:
+        if row.is_exact:
             self.need_float()
         else:
             self.need_float("fma_fast" if row.kind == "fma" else "float_fast")
         values = self.operands(row)
-        if condition not in ("", "1"):
+        if row.guard not in ("", "1"):
             self.demand(self.fill(guard(row), values))
         result = self.fill(meaning(row), values)
-        if not condition:
-            self.demand(self.fill(ordinary(), {"result": result}))
-        self.set_register(result, "double" if "D" in row.bits else "i64")
+        if not row.guard:
+            self.demand(self.fill(ordinary(row), {"result": result}))
+        if row.result == "s":
+            self.set_single(result)
+        else:
+            self.set_register(result, "double" if row.result else "i64")
 
     def instruction(self, row: Row) -> None:
         """What a row does; the next stencil follows."""
         if row.kind in ("load", "store", "fload", "fstore"):
             self.access(row)
-        elif row.kind in ("float", "fma"):
+        elif row.kind in FLOATS:
             self.float(row)
         elif row.kind == "if":
             self.branch(f"xor i1 {self.fill(meaning(row), self.operands(row))}, false")
@@ -278,7 +296,7 @@ def _special() -> dict[int, _Stencil]:
 
 
 def _kind(row: Row) -> int:
-    if row.kind in ("float", "fma") and " when " not in row.meaning:
+    if row.kind in FLOATS and not row.is_exact:
         return KIND_ROUNDS
     if row.kind == "if":
         return KIND_BRANCH
