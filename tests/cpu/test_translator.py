@@ -356,7 +356,7 @@ def test_a_region_that_lost_its_second_page_does_not_run_it(rng: Random) -> None
     harts = paged_pair()
     agree(rng, *harts, slices=30)
     assert regions(harts[1]) > 0
-    assert max(len(r.pages) for r in harts[1].translator.regions) == 2  # type: ignore[union-attr]
+    assert max(len(r.outline.pages) for r in harts[1].translator.regions) == 2  # type: ignore[union-attr]
     for place in (0x3000, 0x2000, 0x3000):
         for hart in harts:
             map_page(hart, VA + 4096, CODE + place)

@@ -15,7 +15,7 @@ SLOTS = 0x800
 SLOT_PAGE_BYTES = 0x4040
 MOST_REWRITTEN = 0x4
 LATCH_BYTES = 0x100
-PMPADDR0 = 0x648
+PMPADDR0 = 0x650
 NOWHERE = 0x8000000000000000
 INSTRUCTIONS_PER_TICK = 0x20
 EXIT_BUDGET = 0x1
@@ -35,6 +35,7 @@ REGION_COUNT = 0x78
 REGION_EXITS = 0x70
 REGION_PAGES = 0xc
 REGION_LIMIT = 0x400
+REGION_VISITS = 0x8
 STENCIL_BYTES = 0x100
 KIND_NONE = 0x0
 KIND_STRAIGHT = 0x1
@@ -44,8 +45,9 @@ KIND_JUMP = 0x4
 KIND_END = 0x5
 STENCIL_ENTER = 0x100
 STENCIL_STEP = 0x101
-STENCIL_GO = 0x102
-STENCIL_LEAVE = 0x103
+STENCIL_REFUSE = 0x102
+STENCIL_GO = 0x103
+STENCIL_LEAVE = 0x104
 HOLE_WIDE = 0x1000000
 HOLE_RELATIVE = 0x2000000
 HOLE_A = 0x0
@@ -524,11 +526,16 @@ def retire(S):
         S.left -= 1
 
 
+def time_at(S, ticks):
+    """Guest time in ticks, when the host's clock is at these."""
+    if S.virtual != 0:
+        ticks = quo(S.horizon - S.left + S.skipped, INSTRUCTIONS_PER_TICK)
+    return ticks + S.mtime_offset
+
+
 def mtime(S):
     """Guest time in ticks."""
-    if S.virtual != 0:
-        return quo(S.horizon - S.left + S.skipped, INSTRUCTIONS_PER_TICK) + S.mtime_offset
-    return host_ticks(S.clock_id, S.clock_buffer) + S.mtime_offset
+    return time_at(S, host_clock(S))
 
 
 def update_timers(S, now):
@@ -614,8 +621,11 @@ def event(S):
     if kind != 0:
         return kind
     instret = S.horizon - S.left
-    sample_if_due(S, instret)
-    now = mtime(S)
+    due = sample_if_due(S, instret)
+    ticks = host_clock(S)
+    if due != 0:
+        look_at_tier(S, ticks)
+    now = time_at(S, ticks)
     update_timers(S, now)
     number = interrupt_to_take(S)
     if number != 0:
@@ -2309,7 +2319,6 @@ def sample_if_due(S, instret):
         join_if_new(S, S.pc)
     if S.region_refused == 0:
         sample(S, S.pc, 0)
-    S.region_refused = 0
     return 1
 
 
@@ -2625,9 +2634,65 @@ def make_ways_out(S, place, first, ways):
             place = go_on(S, place, first, pc, count)
         else:
             set_holes(S, w, pc, count)
-            place = add_last(S, stencil_of(S, STENCIL_STEP), place)
+            place = add_last(S, stencil_of(S, select(k, STENCIL_STEP, STENCIL_REFUSE)), place)
         k += 1
     return place
+
+
+# from source/tiers.py -----------------------------------------------------------------------
+
+BETWEEN_TIMED_VISITS = 64 - REGION_VISITS
+"""By how much a scattered count is shifted: one in 2 ** REGION_VISITS then is 0."""
+LONGEST = 10_000
+"""Ticks, 1 ms: where so few instructions took longer, the host did something else."""
+
+
+def host_clock(S):
+    """The host's clock in ticks."""
+    return host_ticks(S.clock_id, S.clock_buffer)
+
+
+def arrive(S):
+    """The engine is entered: what the host did meanwhile was no tier's time."""
+    now = host_clock(S)
+    if S.ticks_left == 0:
+        S.ticks_left = now
+        S.ticks_looked = now
+    outside = now - S.ticks_left
+    S.ticks_outside += outside
+    S.ticks_looked += outside
+
+
+def look_at_tier(S, ticks):
+    """Give the time since the last look to the tier of the next instruction."""
+    pc = S.pc
+    operation = UNDECODED
+    entry = S.fetch_tlb + (pc >> 8 & TLB_INDEX)
+    if ld64(entry) == pc & ~OFFSET:
+        operation = ld64(ld64(entry + 8) + (pc << 2)) & 255
+    spent = ticks - S.ticks_looked
+    S.ticks_looked = ticks
+    if spent > LONGEST:
+        S.ticks_outside += spent
+    elif S.region_refused != 0 or operation == REGION:
+        S.ticks_regions += spent
+    elif S.block_refused != 0 or operation == BLOCK:
+        S.ticks_blocks += spent
+    else:
+        S.ticks_interpreter += spent
+    S.region_refused = 0
+    S.block_refused = 0
+
+
+def timed_visit(S, record, left):
+    """Enter a region and note how long that took, without what looking at the clock takes."""
+    before = host_clock(S)
+    begin = host_clock(S)
+    after = enter(record, S, left)
+    end = host_clock(S)
+    if end - before <= LONGEST:
+        S.ticks_visits += end - begin - (begin - before)
+    return after
 
 
 # from csr.py and isa.py -----------------------------------------------------------------------
@@ -3709,6 +3774,7 @@ def run(S):
 
     `pc` and `left` live in registers of the host and are stored in S around slow functions.
     """
+    arrive(S)
     choose_tlbs(S)
     pc = S.pc
     left = S.left
@@ -3718,6 +3784,7 @@ def run(S):
             S.left = left
             kind = event(S)
             if kind != 0:
+                S.ticks_left = host_clock(S)
                 return kind
             pc = S.pc
             left = S.left
@@ -3771,7 +3838,10 @@ def run(S):
             elif operation == REGION:
                 record = S.regions + (w >> 8)
                 S.pc = pc
-                after = enter(record, S, left)
+                if S.n_region_exits * SCATTER >> BETWEEN_TIMED_VISITS == 0:
+                    after = timed_visit(S, record, left)
+                else:
+                    after = enter(record, S, left)
                 if after != left:
                     pc = S.pc
                     left = after

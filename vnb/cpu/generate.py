@@ -13,7 +13,7 @@ ROOM = Path(__file__).parent
 ENGINE = ROOM / "_engine.py"
 SOURCES = (
     "integer", "trap", "pmp", "latch", "mmu", "fetch", "breakpoint", "system", "float",
-    "float_convert", "float_host", "region", "block",
+    "float_convert", "float_host", "region", "block", "tiers",
 )  # fmt: skip
 
 SPECIAL = ("UNDECODED", "INVALID", "PAGE_END", "ACROSS", "BREAK", "REGION", "BLOCK")
@@ -169,7 +169,9 @@ def _chain() -> str:
             f"{indent(RESUME, '    ')}    break\npage = pc ^ NOWHERE\ncontinue\n"
         ),
         "REGION": (
-            "record = S.regions + (w >> 8)\nS.pc = pc\nafter = enter(record, S, left)\n"
+            "record = S.regions + (w >> 8)\nS.pc = pc\n"
+            "if S.n_region_exits * SCATTER >> BETWEEN_TIMED_VISITS == 0:\n"
+            "    after = timed_visit(S, record, left)\nelse:\n    after = enter(record, S, left)\n"
             "if after != left:\n    pc = S.pc\n    left = after\n"
             "    if pc - page < 4096:\n        continue\n    break\n"
             "base = single_step(S, record, pc, left)\npage = pc ^ NOWHERE\ncontinue\n"
@@ -199,6 +201,7 @@ def run(S):
 
     `pc` and `left` live in registers of the host and are stored in S around slow functions.
     """
+    arrive(S)
     choose_tlbs(S)
     pc = S.pc
     left = S.left
@@ -208,6 +211,7 @@ def run(S):
             S.left = left
             kind = event(S)
             if kind != 0:
+                S.ticks_left = host_clock(S)
                 return kind
             pc = S.pc
             left = S.left

@@ -280,19 +280,21 @@ class _Stencil:
 
 def _special() -> dict[int, _Stencil]:
     """Stencils of no operation."""
-    enter, step, go, leave = (_Stencil(name) for name in ("enter", "step", "go", "leave"))
+    names = "enter", "step", "refuse", "go", "leave"
+    enter, step, refuse, go, leave = stencils = tuple(map(_Stencil, names))
     enter.branch(f"icmp ult i64 %left, {hole('COUNT')}")
     enter.jump("@ON")
-    for stencil in (step, go, leave):
+    refuse.lines.append(f"store i64 1, ptr {refuse.at('%S', str(OFFSETS['block_refused']))}")
+    for stencil in (step, refuse, go, leave):
         pc = stencil.value(f"add i64 %pc, {hole('PC')}")
         left = stencil.value(f"sub i64 %left, {hole('COUNT')}")
-        if stencil is step:
+        if stencil in (step, refuse):
             stencil.interpret(hole("SLOT"), pc=pc, left=left)
         elif stencil is go:
             stencil.dispatch(pc, left)
         else:
             stencil.cross(pc, left)
-    return dict(enumerate((enter, step, go, leave), STENCIL_ENTER))
+    return dict(enumerate(stencils, STENCIL_ENTER))
 
 
 def _kind(row: Row) -> int:
