@@ -11,7 +11,7 @@ from typing import Any
 from llvmlite import ir
 
 from vnb.cpu import dialect, lower_llvm
-from vnb.cpu.emit import EMIT, F32, F64, I1, I64, OPERATORS, Value, const, single, single_bits
+from vnb.cpu.emit import EMIT, F32, F64, I1, I32, I64, OPERATORS, Value, const, single
 from vnb.cpu.isa import ROWS, Row
 
 WORDS_OF_ROWS = Path(dialect.__file__).parent / "source" / "integer.py"
@@ -58,11 +58,12 @@ class _Builder(ir.IRBuilder):  # type: ignore[misc]  # llvmlite is untyped
         return super().bitcast(value, typ, name)
 
     def trunc(self, value: Value, typ: ir.Type, name: str = "") -> Value:
-        """The low half of a boxed single is what was boxed."""
-        if getattr(value, "opname", "") == "or":
-            low, high = value.operands
-            if getattr(low, "opname", "") == "zext" and getattr(high, "constant", 0) == BOX:
-                return low.operands[0]
+        """The low half of a single in its box, or of one without, is the single."""
+        low = value
+        if getattr(low, "opname", "") == "or" and getattr(low.operands[1], "constant", 0) == BOX:
+            low = low.operands[0]
+        if getattr(low, "opname", "") == "zext" and low.operands[0].type == typ:
+            return low.operands[0]
         return super().trunc(value, typ, name)
 
 
@@ -106,8 +107,8 @@ class _Reading:
                 return const(number)
             case ast.Name(name):
                 value = names[name]
-                if value.type == F32:
-                    return single_bits(b, value)
+                if value.type == F32:  # the upper half is not looked at
+                    return b.zext(b.bitcast(value, I32), I64)
                 return b.bitcast(value, I64) if value.type == F64 else value
             case ast.Call(ast.Name(name), arguments):
                 return self.call(name, [self.value(argument, names) for argument in arguments])
