@@ -60,6 +60,8 @@ OPERATIONS: dict[str, int] = _numbers()
 
 SAVE = "S.pc = pc\nS.left = left\n"
 RESUME = "pc = S.pc\nleft = S.left\n"
+ALONE = f"if base == 0:\n{indent(RESUME, '    ')}    break\npage = pc ^ NOWHERE\ncontinue\n"
+"""Go on with the one slot on the scratch page that `base` makes pc's, if there is any."""
 
 LOADS = {
     "8": ("ld8", 1, "ZERO_EXTEND"),
@@ -160,18 +162,10 @@ def _chain() -> str:
         "UNDECODED": "decode(S, base + (pc << 2))\ncontinue\n",
         "INVALID": f"{SAVE}illegal(S)\n{RESUME}break\n",
         "PAGE_END": "break\n",
-        "ACROSS": (
-            f"{SAVE}base = fetch_across(S, pc)\nif base == 0:\n{indent(RESUME, '    ')}    break\n"
-            "page = pc ^ NOWHERE\ncontinue\n"
-        ),
-        "BREAK": (
-            f"{SAVE}base = break_here(S, base + (pc << 2))\nif base == 0:\n"
-            f"{indent(RESUME, '    ')}    break\npage = pc ^ NOWHERE\ncontinue\n"
-        ),
+        "ACROSS": f"{SAVE}base = fetch_across(S, pc)\n{ALONE}",
+        "BREAK": f"{SAVE}base = break_here(S, base + (pc << 2))\n{ALONE}",
         "REGION": (
-            "record = S.regions + (w >> 8)\nS.pc = pc\n"
-            "if S.n_region_exits * SCATTER >> BETWEEN_TIMED_VISITS == 0:\n"
-            "    after = timed_visit(S, record, left)\nelse:\n    after = enter(record, S, left)\n"
+            "record = S.regions + (w >> 8)\nS.pc = pc\nafter = visit(S, record, left)\n"
             "if after != left:\n    pc = S.pc\n    left = after\n"
             "    if pc - page < 4096:\n        continue\n    break\n"
             "base = single_step(S, record, pc, left)\npage = pc ^ NOWHERE\ncontinue\n"
