@@ -56,6 +56,11 @@ RANGES = {"I": 1, "PC": 1, "AFTER": 1, "SLOT": 2}
 PREFIX = "stencils-"
 """What the table is called in the cache of compiled code."""
 
+MADE_FROM = (
+    *objects.MADE_FROM, "jit/access.py", "jit/graph.py", "jit/meaning.py", "jit/stencils.py",
+)  # fmt: skip
+"""The sources that decide what the table is."""
+
 RECORDS = (STENCIL_LEAVE + 1) * STENCIL_BYTES
 """Bytes of the table before the code."""
 
@@ -388,9 +393,8 @@ def table() -> bytes | None:
         or "linux" not in llvm.get_default_triple()
     ):
         return None
-    key = "stencils-" + objects.key(
-        llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    )
+    features = llvm.get_host_cpu_features().flatten()
+    key = PREFIX + objects.key(llvm.get_host_cpu_name(), features, made_from=MADE_FROM)
     return objects.get(key) or objects.put(key, _laid_out(_compiled()))
 
 
