@@ -38,15 +38,17 @@ lint: $(VENV)/.dev ## formatting, lint and types
 	$(BIN)/mypy
 	$(NPM) run check
 
-bench: $(VENV)/.dev ## the tables of benchmarks/README.md, measured here
-	$(BIN)/python benchmarks/cpu.py
-	$(BIN)/python benchmarks/linux.py
-	$(BIN)/python benchmarks/boot.py
-	$(BIN)/python benchmarks/idle.py
-	$(BIN)/python benchmarks/devices.py
-	$(BIN)/python benchmarks/net.py
-	$(BIN)/python benchmarks/share.py
+bench: $(VENV)/.browser ## the tables of benchmarks/README.md, measured here; WRITE=--write puts them there
+	$(BIN)/python benchmarks/cpu.py $(WRITE)
+	$(BIN)/python benchmarks/linux.py $(WRITE)
+	$(BIN)/python benchmarks/boot.py $(WRITE)
+	$(BIN)/python benchmarks/idle.py $(WRITE)
+	$(BIN)/python benchmarks/devices.py $(WRITE)
+	$(BIN)/python benchmarks/net.py $(WRITE)
+	$(BIN)/python benchmarks/share.py $(WRITE)
+	$(BIN)/python benchmarks/page.py $(WRITE)
 	$(BIN)/python benchmarks/stats.py
+	$(BIN)/python benchmarks/screen.py
 
 docs: $(VENV)/.docs $(LESSONS:%=build/%) ## these documents as a site in build/docs, with the notebooks executed
 	$(BIN)/sphinx-build --fail-on-warning --quiet --jobs auto -c docs -d build/doctrees \

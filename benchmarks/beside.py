@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, get_args
 
 import qemu
 from one_boot import LIMIT
-from tables import host, spread, table
+from tables import conclude, spread, table
 
 from vnb import Machine
 from vnb.config import Transport
@@ -67,12 +67,14 @@ def in_turn(targets: Sequence[Target[T]], rounds: int) -> Iterator[Target[T]]:
 
 
 def report(
+    section: str,
     targets: Sequence[Target[Any]],
     rounds: int,
     rows: Sequence[Row],
     measured: Mapping[tuple[str, str], Sequence[float]],
+    write: bool,
 ) -> None:
-    """Print what was measured of each (row, target), and who was not there."""
+    """Conclude what was measured of each (row, target)."""
     present = [target.name for target in targets if not target.missing]
     lines = [
         [
@@ -82,8 +84,6 @@ def report(
         ]
         for row in rows
     ]
-    print(f"{host()}; {rounds} rounds: median (best)\n")
-    print(table(["", "", *present], lines))
-    for target in targets:
-        if target.missing:
-            print(f"Not measured: {target.name}, because {target.missing}.")
+    missing = {target.name: target.missing for target in targets if target.missing}
+    tables = [table(["", "", *present], lines)]
+    conclude(section, f"{rounds} rounds: median (best)", tables, missing, write)

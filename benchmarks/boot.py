@@ -1,10 +1,15 @@
-"""How long Debian takes from power-on to its shell, on vnb's engines and on QEMU, in one run.
+"""How long Debian takes from power-on to its shell, on vnb's tiers and on QEMU, in one run.
 
     python benchmarks/boot.py [--rounds 5] [--memory 256M] [--append WORDS]
+    python benchmarks/boot.py --rounds 1 --target "vnb warm" --target QEMU   # quickly
 
 The same kernel, initramfs and devices everywhere. Each round boots once on every target before the
-next round begins, each time in a fresh process. A second table tells how long vnb itself takes to
+next round begins, each time in a fresh process. A last table tells how long vnb itself takes to
 start: to be imported, and from there to the first instruction of a guest.
+
+"vnb cold" is a first boot: nothing is translated on disk. "vnb warm" is a second one, and in later
+rounds one more. "vnb off" only interprets, and so does "vnb numba", which is slow to start and only
+measured when asked for.
 """
 
 import json
@@ -15,23 +20,28 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import click
 import qemu
+from costs import Costs, costs_table, without_regions
+from figure import BASE, as_picture, drawn
 from one_boot import LIMIT, PROMPT, READY
-from tables import host, spread, table
+from tables import Seconds, compared, conclude, factor, spread, table, to_readme
 
 from vnb import images
+from vnb.config import Engine
+from vnb.cpu.hart import TranslatorName
 from vnb.errors import VnbError
 
 HERE = Path(__file__).parent
 
-ENGINES = ("llvm", "numba")
+TARGETS = ("vnb warm", "vnb cold", "vnb off", "vnb warm, OpenSBI", "vnb numba", "QEMU")
+USUAL = tuple(name for name in TARGETS if name != "vnb numba")
+WAYS = ("to init", "to the shell")
 
 IMPORT = "import time; t = time.perf_counter(); import vnb; print(time.perf_counter() - t)"
 FIRST = """
@@ -48,20 +58,13 @@ print(time.perf_counter() - t)
 
 @dataclass(frozen=True)
 class Boot:
-    """One boot: seconds to the init's line and to the prompt, and the memory it took in bytes."""
+    """One boot: seconds to the init's line and to the prompt, and what it took of the host."""
 
     ready: float
     shell: float
-    host: int
-    touched: int | None = None
+    costs: Costs
+    touched: int | None = None  # bytes of the guest's RAM
     instructions: int | None = None
-
-
-@dataclass(frozen=True)
-class Target:
-    name: str
-    boot: Callable[[images.Image, str], Boot]
-    missing: str | None = None
 
 
 Measured = dict[str, list[Boot]]
@@ -78,9 +81,19 @@ def python(*arguments: str, environment: dict[str, str] | None = None) -> str:
     return done.stdout
 
 
-def boot_vnb(image: images.Image, memory: str, engine: str, firmware: Path | None = None) -> Boot:
-    arguments = [engine, memory, image.append, *([str(firmware)] if firmware else [])]
-    return Boot(**json.loads(python(str(HERE / "one_boot.py"), *arguments)))
+def boot_vnb(
+    image: images.Image,
+    memory: str,
+    engine: Engine = "llvm",
+    jit: TranslatorName = "off",
+    cache: Path | None = None,
+    firmware: Path | None = None,
+) -> Boot:
+    """In a process of its own, with this folder for compiled code."""
+    arguments = [engine, jit, memory, image.append, *([str(firmware)] if firmware else [])]
+    environment = os.environ | ({"VNB_CACHE_DIR": str(cache)} if cache else {})
+    told = json.loads(python(str(HERE / "one_boot.py"), *arguments, environment=environment))
+    return Boot(**told | {"costs": Costs(**told["costs"])})
 
 
 @contextmanager
@@ -99,34 +112,58 @@ def boot_qemu(image: images.Image, memory: str) -> Boot:
     with qemu_at_its_prompt(image, memory) as (process, ready, shell):
         status = Path(f"/proc/{process.pid}/status").read_text()
     peak = re.search(r"VmHWM:\s*(\d+) kB", status)
-    return Boot(ready, shell, int(peak[1]) << 10 if peak else 0)
+    return Boot(ready, shell, Costs(memory=int(peak[1]) << 10 if peak else 0))
 
 
-def targets() -> list[Target]:
-    """All of them, in the order of the table, present or not."""
-    opensbi = images.opensbi("fw_jump.elf")
-    return [
-        Target("vnb llvm", partial(boot_vnb, engine="llvm")),
-        Target("vnb numba", partial(boot_vnb, engine="numba")),
-        Target("vnb llvm, OpenSBI", partial(boot_vnb, engine="llvm", firmware=opensbi)),
-        Target("QEMU (OpenSBI)", boot_qemu, qemu.missing()),
-    ]
+def boot(target: str, image: images.Image, memory: str, folder: Path) -> Boot:
+    """Once; what boots leave translated for warm ones stays in the folder."""
+    match target:
+        case "QEMU":
+            return boot_qemu(image, memory)
+        case "vnb off":
+            return boot_vnb(image, memory)
+        case "vnb numba":
+            return boot_vnb(image, memory, engine="numba")
+        case "vnb cold":
+            empty = without_regions(Path(tempfile.mkdtemp(dir=folder)))
+            return boot_vnb(image, memory, jit="auto", cache=empty)
+        case "vnb warm, OpenSBI":
+            opensbi = images.opensbi("fw_jump.elf")
+            return boot_vnb(image, memory, jit="auto", cache=folder / "warm", firmware=opensbi)
+        case _:
+            return boot_vnb(image, memory, jit="auto", cache=folder / "warm")
 
 
-def measure(present: list[Target], image: images.Image, memory: str, rounds: int) -> Measured:
+def measure(present: Sequence[str], image: images.Image, memory: str, rounds: int) -> Measured:
     measured: Measured = defaultdict(list)
-    for number in range(rounds):
-        for target in present:
-            print(f"boot {number + 1}/{rounds}: {target.name}", file=sys.stderr)
-            measured[target.name].append(target.boot(image, memory))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if any(target.startswith("vnb warm") for target in present):
+            print("filling a cache", file=sys.stderr)
+            without_regions(folder / "warm")
+            boot("vnb warm", image, memory, folder)
+        for number in range(rounds):
+            for target in present:
+                print(f"boot {number + 1}/{rounds}: {target}", file=sys.stderr)
+                measured[target].append(boot(target, image, memory, folder))
     return measured
 
 
-def boot_table(measured: Measured) -> str:
+def seconds_of(measured: Measured) -> Seconds:
+    """Of each way and target."""
+    return {
+        (way, target): [getattr(boot, word) for boot in series]
+        for target, series in measured.items()
+        for way, word in zip(WAYS, ("ready", "shell"), strict=True)
+    }
+
+
+def boot_table(measured: Measured, seconds: Seconds) -> str:
     """Times as median (best), memory as the largest of all rounds."""
     header = [
         "",
         "to init, s",
+        f"of {BASE}'s",
         "to the shell, s",
         "M instr.",
         "host memory, MiB",
@@ -135,26 +172,23 @@ def boot_table(measured: Measured) -> str:
     ]
     rows = []
     for name, series in measured.items():
-        host_memory = max(boot.host for boot in series) >> 20
-        row = [
-            name,
-            *(spread([getattr(b, word) for b in series], ".2f") for word in ("ready", "shell")),
-        ]
-        row += [f"{series[0].instructions / 1e6:.0f}" if series[0].instructions else "–"]
-        row += [str(host_memory)]
+        init, shell = (spread(seconds[way, name], ".2f") for way in WAYS)
+        part = factor(seconds, WAYS[0], name, BASE).told(".0%")
+        retired = f"{series[0].instructions / 1e6:.0f}" if series[0].instructions else "–"
+        memory = max(boot.costs.memory for boot in series) >> 20
         touched = max(boot.touched or 0 for boot in series) >> 20
-        row += [str(touched), str(host_memory - touched)] if touched else ["–", "–"]
-        rows.append(row)
+        parts = [str(touched), str(memory - touched)] if touched else ["–", "–"]
+        rows.append([name, init, part, shell, retired, str(memory), *parts])
     return table(header, rows)
 
 
-def start_table(rounds: int) -> str:
+def start_table(rounds: int, engines: Sequence[Engine]) -> str:
     """How long vnb takes to start, with its caches empty and filled."""
     series: dict[str, list[float]] = defaultdict(list)
     for number in range(rounds):
         print(f"start {number + 1}/{rounds}", file=sys.stderr)
         series["import vnb"].append(float(python("-c", IMPORT)))
-        for engine in ENGINES:
+        for engine in engines:
             with tempfile.TemporaryDirectory() as empty:
                 environment = os.environ | {"XDG_CACHE_HOME": empty}
                 for when in ("first use ever", "from the caches"):
@@ -168,20 +202,41 @@ def start_table(rounds: int) -> str:
 @click.option("--rounds", default=5, show_default=True, help="How often everything is measured.")
 @click.option("--memory", default="256M", show_default=True, help="The guest's RAM.")
 @click.option("--append", metavar="WORDS", help="The kernel's command line, not the image's own.")
-def main(rounds: int, memory: str, append: str | None) -> None:
+@click.option("--target", "wanted", multiple=True, type=click.Choice(TARGETS), default=USUAL)
+@as_picture
+@to_readme
+def main(
+    rounds: int,
+    memory: str,
+    append: str | None,
+    wanted: tuple[str, ...],
+    figure: Path | None,
+    write: bool,
+) -> None:
     """Print how long Debian takes to boot on vnb and QEMU, and how long vnb takes to start."""
-    print(f"{host()}; {rounds} rounds: median (best)\n")
+    how = f"{rounds} rounds: median (best)"
+    missing = qemu.missing_among(wanted)
+    present = [name for name in TARGETS if name in wanted and name not in missing]
     try:
         image = images.debian()
     except VnbError as error:
-        print(f"Not measured: booting Debian, because there is no image of it: {error}\n")
+        conclude("boot", how, [], {"Debian": f"there is no image of it: {error}"}, False)
     else:
         image = image if append is None else replace(image, append=append)
-        print(boot_table(measure([t for t in targets() if not t.missing], image, memory, rounds)))
-        for target in targets():
-            if target.missing:
-                print(f"Not measured: {target.name}, because {target.missing}.")
-    print(f"\n{start_table(rounds)}")
+        measured = measure(present, image, memory, rounds)
+        seconds, groups = seconds_of(measured), {"boot": WAYS}
+        took = {name: series[-1].costs for name, series in measured.items() if name != BASE}
+        tables = [
+            boot_table(measured, seconds),
+            compared(groups, present, seconds),
+            costs_table(took),
+        ]
+        conclude("boot", how, tables, missing, write)
+        if figure:
+            drawn(figure, "Debian's boot, beside QEMU", groups, seconds)
+    print()
+    engines: list[Engine] = ["llvm", "numba"] if "vnb numba" in wanted else ["llvm"]
+    conclude("start", how, [start_table(rounds, engines)], {}, write)
 
 
 if __name__ == "__main__":

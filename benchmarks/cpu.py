@@ -11,14 +11,13 @@ there what a few runs left. Each run on vnb has a process of its own.
 """
 
 import statistics
-import sys
 from collections import defaultdict
 from pathlib import Path
 
 import click
 from costs import Costs, costs_table, together
-from figure import drawn
-from tables import compared, fill, host, spread, table
+from figure import as_picture, drawn
+from tables import among, compared, conclude, spread, table, to_readme
 from targets import KERNELS, PAGED, SYSTEM, Run, Target, targets
 from tqdm import tqdm
 
@@ -94,8 +93,8 @@ def costs(kernels: list[str], measured: Measured) -> str:
 @click.option("--rounds", default=3, show_default=True, help="How often everything is measured.")
 @click.option("--kernel", "kernels", multiple=True, type=click.Choice(ALL), default=ALL)
 @click.option("--target", "wanted", multiple=True, type=click.Choice(NAMES), default=NAMES)
-@click.option("--figure", type=click.Path(path_type=Path), help="Where to draw it, as .svg or .png")
-@click.option("--write", is_flag=True, help="Put the tables into benchmarks/README.md.")
+@as_picture
+@to_readme
 def main(
     rounds: int, kernels: tuple[str, ...], wanted: tuple[str, ...], figure: Path | None, write: bool
 ) -> None:
@@ -106,18 +105,17 @@ def main(
     names = [target.name for target in present]
     measured = measure(chosen, present, rounds)
     seconds = {key: [run.seconds for run in runs] for key, runs in measured.items()}
-    groups = {name: [k for k in group if k in chosen] for name, group in GROUPS.items()}
-    absent = [f"Not measured: {t.name}, because {t.missing}." for t in everyone if t.missing]
-    parts = [f"{host()}; {rounds} rounds: median (best).", times(chosen, present, measured)]
-    parts += [compared(groups, names, seconds)] if len(names) > 1 else []
-    parts += [costs(chosen, measured), *absent]
-    print(text := "\n\n".join(parts))
-    if wrong := disagreements(chosen, present, measured):
-        sys.exit("\n".join(wrong))
+    groups = among(GROUPS, chosen)
+    tables = [
+        times(chosen, present, measured),
+        compared(groups, names, seconds),
+        costs(chosen, measured),
+    ]
+    missing = {target.name: target.missing for target in everyone if target.missing}
+    wrong = disagreements(chosen, present, measured)
+    conclude("cpu", f"{rounds} rounds: median (best)", tables, missing, write, wrong)
     if figure:
         drawn(figure, "The processor, beside QEMU", groups, seconds)
-    if write:
-        fill("cpu", text)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 from beside import Row, in_turn, over_both, report, run_on
 from qemu import Run, at_prompt, virtio
+from tables import to_readme
 
 from vnb import Console, Disk, Machine, images
 from vnb.config import Transport
@@ -84,7 +85,8 @@ def on_qemu(image: images.Image, disk: Path, transport: Transport) -> AbstractCo
 @click.option("--rounds", default=3, show_default=True, help="How often everything is measured.")
 @click.option("--only", multiple=True, metavar="WORK", help="Not all work, but this.")
 @click.option("--target", "wanted", multiple=True, help="Not all targets, but this.")
-def main(rounds: int, only: tuple[str, ...], wanted: tuple[str, ...]) -> None:
+@to_readme
+def main(rounds: int, only: tuple[str, ...], wanted: tuple[str, ...], write: bool) -> None:
     """Print how fast the devices of a Debian guest are on vnb and on QEMU."""
     targets = [one for one in over_both(on_vnb, on_qemu) if not wanted or one.name in wanted]
     works = [work for work in WORKS if not only or work.name in only]
@@ -100,7 +102,8 @@ def main(rounds: int, only: tuple[str, ...], wanted: tuple[str, ...]) -> None:
             with target.boot(image, copy) as run:
                 for work in works:
                     measured[work.name, target.name].append(work.rate(run))
-    report(targets, rounds, [Row(work.name, work.unit) for work in works], measured)
+    rows = [Row(work.name, work.unit) for work in works]
+    report("disks", targets, rounds, rows, measured, write)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,11 @@ LABEL = 0.065  # of the width, that a label takes
 Factors = dict[str, Factor]  # how many times as fast as QEMU a target is
 
 
+as_picture = click.option(
+    "--figure", type=click.Path(path_type=Path), help="Where to draw it, as .svg or .png"
+)
+
+
 @dataclass(frozen=True)
 class Mark:
     """How a target beside ours is drawn."""

@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 import click
+import qemu
 from boot import qemu_at_its_prompt
-from tables import host, table
+from tables import conclude, table, to_readme
 
 from vnb import Machine, VnbError, images
 
@@ -31,11 +32,11 @@ def share_of_vnb(image: images.Image, prompt: str, seconds: float) -> float:
 
 
 def share_of_qemu(image: images.Image, seconds: float) -> float:
-    with qemu_at_its_prompt(image, "256M") as (qemu, _, _):
+    with qemu_at_its_prompt(image, "256M") as (process, _, _):
         time.sleep(SETTLE)
-        cpu, wall = _cpu_seconds(qemu), time.perf_counter()
+        cpu, wall = _cpu_seconds(process), time.perf_counter()
         time.sleep(seconds)
-        return (_cpu_seconds(qemu) - cpu) / (time.perf_counter() - wall)
+        return (_cpu_seconds(process) - cpu) / (time.perf_counter() - wall)
 
 
 def _cpu_seconds(process: subprocess.Popen[bytes]) -> float:
@@ -46,24 +47,24 @@ def _cpu_seconds(process: subprocess.Popen[bytes]) -> float:
 
 @click.command()
 @click.option("--seconds", default=20.0, show_default=True, help="How long each guest idles.")
-def main(seconds: float) -> None:
+@to_readme
+def main(seconds: float, write: bool) -> None:
     """Print the share of one core that idle guests use."""
     shares = {"labos on vnb": share_of_vnb(images.labos(), "labos>", seconds)}
-    missing = []
+    missing = {}
     try:
         debian = images.debian()
     except VnbError as error:
-        missing.append(f"Debian, because there is no image of it: {error}")
+        missing["Debian"] = f"there is no image of it: {error}"
     else:
         shares["Debian on vnb"] = share_of_vnb(debian, "# ", seconds)
-        try:
+        if why := qemu.missing():
+            missing["Debian on QEMU"] = why
+        else:
             shares["Debian on QEMU"] = share_of_qemu(debian, seconds)
-        except FileNotFoundError:
-            missing.append("Debian on QEMU, because qemu-system-riscv64 is not on PATH")
-    print(f"{host()}; {seconds:.0f} s each\n")
-    print(table(["idle", "% of a core"], [[n, f"{100 * s:.2f}"] for n, s in shares.items()]))
-    for what in missing:
-        print(f"Not measured: {what}.")
+    rows = [[name, f"{100 * share:.2f}"] for name, share in shares.items()]
+    tables = [table(["idle", "% of a core"], rows)]
+    conclude("idle", f"{seconds:.0f} s each", tables, missing, write)
 
 
 if __name__ == "__main__":

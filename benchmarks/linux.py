@@ -34,9 +34,9 @@ from typing import Any
 import click
 import qemu
 from costs import Costs, costs_table, without_regions
-from figure import drawn
+from figure import as_picture, drawn
 from one_boot import PROMPT
-from tables import compared, fill, host, spread, table
+from tables import among, compared, conclude, spread, table, to_readme
 from targets import KERNELS, SOURCES, SYSTEM, linux_program
 
 from vnb import images
@@ -247,8 +247,8 @@ def disagreements(works: list[str], present: list[str], measured: Measured) -> l
 @click.option("--cpu", is_flag=True, help="Compare processor time, and not the guests' own.")
 @click.option("--work", "works", multiple=True, type=click.Choice(NAMES), default=NAMES)
 @click.option("--target", "wanted", multiple=True, type=click.Choice(TARGETS), default=TARGETS)
-@click.option("--figure", type=click.Path(path_type=Path), help="Where to draw it, as .svg or .png")
-@click.option("--write", is_flag=True, help="Put the tables into benchmarks/README.md.")
+@as_picture
+@to_readme
 def main(
     rounds: int,
     turns: int,
@@ -259,8 +259,8 @@ def main(
     write: bool,
 ) -> None:
     """Print how long the same work takes a Debian guest on vnb's tiers and on QEMU."""
-    missing = qemu.missing()
-    present = [name for name in TARGETS if name in wanted and not (missing and name == "QEMU")]
+    missing = qemu.missing_among(wanted)
+    present = [name for name in TARGETS if name in wanted and name not in missing]
     chosen = [name for name in NAMES if name in works]
     image = images.debian(packages=PACKAGES)
     assert isinstance(image.initrd, Path)
@@ -273,19 +273,13 @@ def main(
         key: [answer.cpu if cpu else answer.seconds for answer in series]
         for key, series in measured.items()
     }
-    groups = {name: [k for k in group if k in chosen] for name, group in GROUPS.items()}
+    groups = among(GROUPS, chosen)
     rows = [[work, *(spread(seconds[work, name], ".2f") for name in present)] for work in chosen]
-    parts = [f"{host()}; {rounds} × {turns} rounds: median (best).", table(["s", *present], rows)]
-    parts += [compared(groups, present, seconds)] if len(present) > 1 else []
-    parts += [costs_table(costs)]
-    parts += [f"Not measured: QEMU, because {missing}."] if missing else []
-    print(text := "\n\n".join(parts))
-    if wrong := disagreements(chosen, present, measured):
-        sys.exit("\n".join(wrong))
+    tables = [table(["s", *present], rows), compared(groups, present, seconds), costs_table(costs)]
+    how = f"{rounds} × {turns} rounds: median (best)"
+    conclude("linux", how, tables, missing, write, disagreements(chosen, present, measured))
     if figure:
         drawn(figure, "Debian at work, beside QEMU", groups, seconds)
-    if write:
-        fill("linux", text)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from functools import partial
 import click
 from beside import Row, in_turn, over_both, report, run_on
 from qemu import Run, at_prompt, virtio
+from tables import to_readme
 
 from vnb import Console, Machine, images
 from vnb.config import Net, Transport
@@ -83,7 +84,8 @@ def rate(run: Run, work: Work, seconds: int) -> float:
 @click.option("--rounds", default=3, show_default=True, help="How often everything is measured.")
 @click.option("--seconds", default=5, show_default=True, help="How long TCP sends, each way.")
 @click.option("--target", "wanted", multiple=True, help="Not all targets, but this.")
-def main(rounds: int, seconds: int, wanted: tuple[str, ...]) -> None:
+@to_readme
+def main(rounds: int, seconds: int, wanted: tuple[str, ...], write: bool) -> None:
     """Print how fast two Debian guests talk to each other on vnb and on QEMU."""
     targets = [one for one in over_both(on_vnb, on_qemu) if not wanted or one.name in wanted]
     image = images.debian(packages=("iperf3",))
@@ -94,7 +96,7 @@ def main(rounds: int, seconds: int, wanted: tuple[str, ...]) -> None:
             first("ping -c 1 10.0.0.2")
             for work in WORKS:
                 measured[work.row.name, target.name].append(rate(first, work, seconds))
-    report(targets, rounds, [work.row for work in WORKS], measured)
+    report("networks", targets, rounds, [work.row for work in WORKS], measured, write)
 
 
 if __name__ == "__main__":

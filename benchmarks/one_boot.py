@@ -1,19 +1,21 @@
 """Boots Debian once on vnb in this fresh process and prints what it took, as one line of JSON.
 
-benchmarks/boot.py calls it, with ENGINE MEMORY APPEND [FIRMWARE] as arguments.
+benchmarks/boot.py calls it, with ENGINE JIT MEMORY APPEND [FIRMWARE] as arguments.
 """
 
 import json
 import mmap
-import resource
 import struct
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+
+from costs import Costs
 
 from vnb import Machine, images
 from vnb.config import Engine
+from vnb.cpu.hart import TranslatorName
 
 READY, PROMPT = ", ready", "# "
 LIMIT = 300  # seconds
@@ -29,9 +31,11 @@ def resident(address: int, size: int) -> int:
     return sum(entry & PRESENT != 0 for entry in entries) * mmap.PAGESIZE
 
 
-def main(engine: Engine, memory: str, append: str, firmware: str | None = None) -> None:
+def main(
+    engine: Engine, jit: TranslatorName, memory: str, append: str, firmware: str | None = None
+) -> None:
     image = replace(images.debian(progress=False), append=append)
-    with Machine(image, memory=memory, engine=engine, firmware=firmware) as machine:
+    with Machine(image, memory=memory, engine=engine, jit=jit, firmware=firmware) as machine:
         power_on = time.perf_counter()
         machine.start()
         machine.console.expect(READY, timeout=LIMIT)
@@ -44,7 +48,7 @@ def main(engine: Engine, memory: str, append: str, firmware: str | None = None) 
             "shell": shell,
             "instructions": machine.hart.instret,
             "touched": resident(ram.address, ram.size),
-            "host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10,
+            "costs": asdict(Costs.of(machine)),
         }
     print(json.dumps(told))
 

@@ -5,7 +5,7 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import click
@@ -57,6 +57,11 @@ class Qemu:
 def missing() -> str | None:
     """Why it cannot run here."""
     return None if shutil.which(PROGRAM) else f"{PROGRAM} is not on PATH"
+
+
+def missing_among(targets: Sequence[str]) -> dict[str, str]:
+    """QEMU and why it cannot run here, if it is one of them."""
+    return {"QEMU": why} if "QEMU" in targets and (why := missing()) else {}
 
 
 def virtio(device: str, transport: Transport, *options: str) -> tuple[str, ...]:

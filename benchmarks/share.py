@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 from beside import Row, Target, in_turn, over_both, report, run_on
 from qemu import Run, at_prompt, virtio
+from tables import to_readme
 
 from vnb import Console, Machine, Share, images
 from vnb.config import Transport
@@ -51,7 +52,8 @@ def on_qemu(image: images.Image, folder: Path, transport: Transport) -> Abstract
 
 @click.command()
 @click.option("--rounds", default=3, show_default=True, help="How often everything is measured.")
-def main(rounds: int) -> None:
+@to_readme
+def main(rounds: int, write: bool) -> None:
     """Print how long the same work on a share takes on vnb and on QEMU."""
     in_memory = Target("vnb mmio, in memory", partial(on_vnb, transport="mmio", memory=True))
     targets = [*over_both(on_vnb, on_qemu), in_memory]
@@ -61,7 +63,8 @@ def main(rounds: int) -> None:
         with tempfile.TemporaryDirectory() as folder, target.boot(image, Path(folder)) as run:
             for work, command in WORKS.items():
                 measured[work, target.name].append(run(command)[0])
-    report(targets, rounds, [Row(work, "seconds", ".2f", "min") for work in WORKS], measured)
+    rows = [Row(work, "seconds", ".2f", "min") for work in WORKS]
+    report("shares", targets, rounds, rows, measured, write)
 
 
 if __name__ == "__main__":

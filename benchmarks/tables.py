@@ -1,4 +1,4 @@
-"""Rounds of measurements become a Markdown table here: medians, and the best in brackets."""
+"""Rounds of measurements become Markdown tables here, and those a section of README.md."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import math
 import os
 import platform
 import statistics
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import click
 
 README = Path(__file__).with_name("README.md")
 
@@ -16,6 +19,8 @@ Groups = Mapping[str, Sequence[str]]
 """Rows that belong together, by what they have in common."""
 Seconds = Mapping[tuple[str, str], Sequence[float]]
 """(row, target) → what each round took."""
+
+to_readme = click.option("--write", is_flag=True, help="Put the tables into benchmarks/README.md.")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -39,8 +44,11 @@ def compared(groups: Groups, targets: Sequence[str], seconds: Seconds) -> str:
     """How many times as long as the first target the others take, by medians (by bests).
 
     Below the rows of each group stand its geometric means; a dash where nothing was measured.
+    Nothing at all if there are no others.
     """
     ours, *others = targets
+    if not others:
+        return ""
     lines = []
     for group, rows in groups.items():
         columns = [[factor(seconds, row, other, ours) for row in rows] for other in others]
@@ -59,8 +67,8 @@ class Factor:
     median: float = math.nan
     best: float = math.nan
 
-    def told(self) -> str:
-        return "–" if math.isnan(self.median) else f"{self.median:.2f} ({self.best:.2f})"
+    def told(self, form: str = ".2f") -> str:
+        return "–" if math.isnan(self.median) else f"{self.median:{form}} ({self.best:{form}})"
 
 
 def factor(seconds: Seconds, row: str, target: str, ours: str) -> Factor:
@@ -79,6 +87,33 @@ def mean(factors: Sequence[Factor]) -> Factor:
         statistics.geometric_mean([it.median for it in there]),
         statistics.geometric_mean([it.best for it in there]),
     )
+
+
+def among(groups: Groups, chosen: Sequence[str]) -> Groups:
+    """The groups with those of their rows that were chosen."""
+    return {name: [row for row in group if row in chosen] for name, group in groups.items()}
+
+
+def conclude(
+    section: str,
+    measured: str,
+    tables: Iterable[str],
+    missing: Mapping[str, str],
+    write: bool,
+    wrong: Sequence[str] = (),
+) -> None:
+    """Print where and how it was measured, the tables, and what was missing and why.
+
+    With `write` all this becomes a section of README.md, unless something is wrong: then the run
+    ends with these lines.
+    """
+    absent = [f"Not measured: {name}, because {why}." for name, why in missing.items()]
+    text = "\n\n".join([f"{host()}; {measured}.", *filter(None, tables), *absent])
+    print(text)
+    if wrong:
+        sys.exit("\n".join(wrong))
+    if write:
+        fill(section, text)
 
 
 def fill(name: str, text: str) -> None:

@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 SOURCES, BUILT = HERE / "kernels", HERE.parent / "build" / "kernels"
 KERNELS = (
     "integer", "bits", "sha256", "sieve", "interpreter", "fib", "matrix", "linpack",
-    "mandelbrot", "nbody", "memcpy", "chase",
+    "mandelbrot", "nbody", "filter", "memcpy", "chase",
 )  # fmt: skip
 PAGED = tuple(
     f"{kernel}, paged"

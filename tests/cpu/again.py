@@ -7,7 +7,7 @@ PAGE = 4096
 MACHINERY = tuple(
     name
     for name in OFFSETS
-    if name.startswith(("n_", "sample", "region", "block", "breakpoint"))
+    if name.startswith(("n_", "ticks_", "sample", "region", "block", "breakpoint"))
     or name in ("poll", "translate", "horizon", "left")
     or OFFSETS["ram"] <= OFFSETS[name] < OFFSETS["mstatus"]
 )

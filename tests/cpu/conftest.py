@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from vnb.cpu.hart import Hart
-from vnb.cpu.jit import workshop
+from vnb.cpu.jit import code, region, workshop
+from vnb.cpu.jit.lines import Host
 from vnb.cpu.jit.workshop import Workshop
 from vnb.memory import Memory
 
@@ -21,3 +22,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield tmp_path / "compiled"
     for each in opened:
         each.close()
+
+
+@pytest.fixture
+def portable(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regions as for a host that does not note exceptions as x86 does."""
+    here = code.host()
+    other = Host(here.sparing, here.chained, x86=False, fma=here.fma)
+    for room in (code, region):
+        monkeypatch.setattr(room, "host", lambda: other)

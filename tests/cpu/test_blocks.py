@@ -21,7 +21,7 @@ def only_blocks(*harts: Hart) -> None:
         each.state.sample_limit = 0
 
 
-@pytest.mark.parametrize("mix", sorted({*MIXES} - {"single"}))  # singles are the engine's
+@pytest.mark.parametrize("mix", sorted(MIXES))
 def test_random_programs_end_every_slice_as_interpreted(mix: str, rng: Random) -> None:
     rows, compressed = MIXES[mix]
     for _ in range(3):

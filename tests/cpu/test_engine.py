@@ -136,6 +136,9 @@ def usable(name: str, operands: list[int]) -> bool:
         return operands[1] != 0
     if name in ("squo", "srem"):
         return operands[1] != 0 and operands != [1 << 63, words.MASK]
+    if name in ("s2i", "d2i"):
+        number = words.single(operands[0]) if name == "s2i" else words.double(operands[0])
+        return -(2.0**63) <= number < 2.0**63
     return True
 
 
@@ -148,7 +151,10 @@ def test_every_word_means_the_same_to_python_and_llvm(rng: random.Random) -> Non
     names = [name for name in words.WORDS if name not in HOST | MEMORY]
     for name, native in compiled(names).items():
         python = words.WORDS[name]
-        floats = name[:-1] in ("add", "sub", "mul", "div", "sqrt") and name not in ("add", "sub")
+        floats = name[:-1] in ("add", "sub", "mul", "div", "sqrt", "cvtd") and name not in (
+            "add",
+            "sub",
+        )
         for _ in range(500):
             operands = [operand(rng) for _ in inspect.signature(python).parameters]
             if not usable(name, operands):

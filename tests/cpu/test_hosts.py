@@ -1,17 +1,15 @@
 """Regions for other hosts than this one: AArch64 by cross-compiling, floats without x86's flags."""
 
 from functools import cache
-from pathlib import Path
 from random import Random
 
 import llvmlite.binding as llvm
 import pytest
 import streams
 from assemble import word
-from test_translator import agree, hart, loop
+from test_translator import MIXES, agree, hart, loop
 
-from vnb.cpu.isa import FLOAT_ROWS, Row
-from vnb.cpu.jit import code, region
+from vnb.cpu.isa import Row
 from vnb.cpu.jit.graph import Graph, Lessons, rows_by_operation
 from vnb.cpu.jit.growth import form
 from vnb.cpu.jit.lines import Host
@@ -75,23 +73,14 @@ def test_every_row_can_be_generated_for_every_kind_of_host(triple: str) -> None:
             assert machine.emit_object(module).startswith(HOSTS[triple])
 
 
-@pytest.fixture
-def portable(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Regions as for a host that does not note exceptions as x86 does."""
-    here = code.host()
-    other = Host(here.sparing, here.chained, x86=False, fma=here.fma)
-    for room in (code, region):
-        monkeypatch.setattr(room, "host", lambda: other)
-
-
 @pytest.mark.usefixtures("portable")
-@pytest.mark.parametrize("mix", ["double", "float"])
+@pytest.mark.parametrize("mix", ["double", "single", "conversions", "float"])
 def test_floats_are_exact_where_no_register_of_the_host_tells_of_exceptions(
     mix: str, rng: Random
 ) -> None:
-    rows = streams.DOUBLES if mix == "double" else [*streams.INTEGER, *FLOAT_ROWS]
+    rows, compressed = MIXES[mix]
     for _ in range(2):
-        given = streams.stream(rng, rows, [], 250)
+        given = streams.stream(rng, rows, compressed, 250)
         harts = hart("off", given, loop(given)), hart("eager", given, loop(given))
         agree(rng, *harts, slices=30)
         assert harts[1].translator is not None

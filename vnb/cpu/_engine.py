@@ -15,7 +15,7 @@ SLOTS = 0x800
 SLOT_PAGE_BYTES = 0x4040
 MOST_REWRITTEN = 0x4
 LATCH_BYTES = 0x100
-PMPADDR0 = 0x650
+PMPADDR0 = 0x658
 NOWHERE = 0x8000000000000000
 INSTRUCTIONS_PER_TICK = 0x20
 EXIT_BUDGET = 0x1
@@ -35,6 +35,7 @@ REGION_COUNT = 0x78
 REGION_EXITS = 0x70
 REGION_PAGES = 0xc
 REGION_LIMIT = 0x400
+REGION_VISITS = 0x8
 STENCIL_BYTES = 0x100
 KIND_NONE = 0x0
 KIND_STRAIGHT = 0x1
@@ -44,8 +45,9 @@ KIND_JUMP = 0x4
 KIND_END = 0x5
 STENCIL_ENTER = 0x100
 STENCIL_STEP = 0x101
-STENCIL_GO = 0x102
-STENCIL_LEAVE = 0x103
+STENCIL_REFUSE = 0x102
+STENCIL_GO = 0x103
+STENCIL_LEAVE = 0x104
 HOLE_WIDE = 0x1000000
 HOLE_RELATIVE = 0x2000000
 HOLE_A = 0x0
@@ -300,6 +302,125 @@ FCVT_S_D = 231
 FCVT_D_S = 232
 
 
+# from source/integer.py ---------------------------------------------------------------------
+
+BOX = 0xFFFFFFFF00000000  # a single fills the upper half of its register with ones [unpriv 21.2]
+SIGN = 1 << 63
+SIGN_SINGLE = 1 << 31
+INFINITY_SINGLE = 0x7F800000
+INFINITY_DOUBLE = 0x7FF << 52
+BYTE_LOW = 0x0101010101010101
+
+
+def divide(a, b):
+    """Signed division with RISC-V's answers for zero and overflow [unpriv 12.2]."""
+    if b == 0:
+        return ~0
+    if b == ~0:
+        return 0 - a
+    return squo(a, b)
+
+
+def divide_unsigned(a, b):
+    if b == 0:
+        return ~0
+    return quo(a, b)
+
+
+def remainder(a, b):
+    if b == 0:
+        return a
+    if b == ~0:
+        return 0
+    return srem(a, b)
+
+
+def remainder_unsigned(a, b):
+    if b == 0:
+        return a
+    return rem(a, b)
+
+
+def or_combine(a):
+    """Every byte that is not zero becomes 255 [Zbb orc.b]."""
+    a |= a >> 4 & 0x0F0F0F0F0F0F0F0F
+    a |= a >> 2 & 0x3333333333333333
+    a |= a >> 1 & 0x5555555555555555
+    return (a & BYTE_LOW) * 255
+
+
+# ---- what a float row says about the bits of singles (s) and doubles (d)
+
+
+def signs(a):
+    return a & SIGN_SINGLE
+
+
+def signd(a):
+    return a & SIGN
+
+
+def is_ordinarys(result):
+    """A single whose exponent is far from both ends: no overflow, underflow or NaN came about."""
+    return ltu((result >> 23 & 255) - 2, 252)
+
+
+def is_ordinaryd(result):
+    return ltu((result >> 52 & 2047) - 2, 2044)
+
+
+def reals(a, b):
+    """Neither is a NaN."""
+    return ltu(a << 33, INFINITY_SINGLE << 33 | 1) & ltu(b << 33, INFINITY_SINGLE << 33 | 1)
+
+
+def reald(a, b):
+    return ltu(a << 1, INFINITY_DOUBLE << 1 | 1) & ltu(b << 1, INFINITY_DOUBLE << 1 | 1)
+
+
+def orders(a):
+    """A word that orders, signed, as the numbers do, with -0 just below +0."""
+    return orderd(a << 32)
+
+
+def orderd(a):
+    return a ^ sar(a, 63) >> 1
+
+
+def mins(a, b):
+    return select(lts(orders(a), orders(b)), a, b)
+
+
+def mind(a, b):
+    return select(lts(orderd(a), orderd(b)), a, b)
+
+
+def maxs(a, b):
+    return select(lts(orders(a), orders(b)), b, a)
+
+
+def maxd(a, b):
+    return select(lts(orderd(a), orderd(b)), b, a)
+
+
+def belows(a, bits):
+    """A magnitude below 2**bits."""
+    return ltu(a << 33, (127 + bits) << 56)
+
+
+def belowd(a, bits):
+    return ltu(a << 1, (1023 + bits) << 53)
+
+
+def naturals(a, bits):
+    """Not negative, and below 2**bits."""
+    return ltu(a << 32, (127 + bits) << 55)
+
+
+def naturald(a, bits):
+    return ltu(a, (1023 + bits) << 52)
+
+
 # from source/trap.py ------------------------------------------------------------------------
 
 # mstatus fields [priv 3.1.6]
@@ -405,11 +526,16 @@ def retire(S):
         S.left -= 1
 
 
+def time_at(S, ticks):
+    """Guest time in ticks, when the host's clock is at these."""
+    if S.virtual != 0:
+        ticks = quo(S.horizon - S.left + S.skipped, INSTRUCTIONS_PER_TICK)
+    return ticks + S.mtime_offset
+
+
 def mtime(S):
     """Guest time in ticks."""
-    if S.virtual != 0:
-        return quo(S.horizon - S.left + S.skipped, INSTRUCTIONS_PER_TICK) + S.mtime_offset
-    return host_ticks(S.clock_id, S.clock_buffer) + S.mtime_offset
+    return time_at(S, host_clock(S))
 
 
 def update_timers(S, now):
@@ -495,8 +621,11 @@ def event(S):
     if kind != 0:
         return kind
     instret = S.horizon - S.left
-    sample_if_due(S, instret)
-    now = mtime(S)
+    due = sample_if_due(S, instret)
+    ticks = host_clock(S)
+    if due != 0:
+        look_at_tier(S, ticks)
+    now = time_at(S, ticks)
     update_timers(S, now)
     number = interrupt_to_take(S)
     if number != 0:
@@ -679,7 +808,6 @@ FAULT = 1 << 63
 UPPER_HALF = 0x955  # keeps a kernel's superpages, which begin at 0, from those of programs
 
 MXCSR = 0x1F80  # x86: round to nearest, trap never, no exception noted
-BOX = 0xFFFFFFFF00000000  # a single fills the upper half of its register with ones [unpriv 21.2]
 
 
 def choose_tlbs(S):
@@ -1013,6 +1141,7 @@ LENGTH_4 = 4 << 32
 
 # rounding modes in instructions: DYNAMIC stands for frm
 NEAREST_EVEN = 0
+TOWARDS_ZERO = 1
 DYNAMIC = 7
 NOT_FAST = 1 << 23
 
@@ -1215,6 +1344,12 @@ def rounding(w):
     if mode == NEAREST_EVEN or mode == DYNAMIC:
         return mode << 8
     return mode << 8 | NOT_FAST
+
+
+def truncating(w):
+    """The same for conversions to integers, which the host rounds towards zero."""
+    mode = w >> 12 & 7
+    return mode << 8 | select(eq(mode, TOWARDS_ZERO), 0, NOT_FAST)
 
 
 # from source/breakpoint.py ------------------------------------------------------------------
@@ -1475,59 +1610,6 @@ def float_slow(S, w, a, b):
     return 0
 
 
-# from source/integer.py ---------------------------------------------------------------------
-
-SIGN = 1 << 63
-BYTE_LOW = 0x0101010101010101
-
-
-def divide(a, b):
-    """Signed division with RISC-V's answers for zero and overflow [unpriv 12.2]."""
-    if b == 0:
-        return ~0
-    if b == ~0:
-        return 0 - a
-    return squo(a, b)
-
-
-def divide_unsigned(a, b):
-    if b == 0:
-        return ~0
-    return quo(a, b)
-
-
-def remainder(a, b):
-    if b == 0:
-        return a
-    if b == ~0:
-        return 0
-    return srem(a, b)
-
-
-def remainder_unsigned(a, b):
-    if b == 0:
-        return a
-    return rem(a, b)
-
-
-def or_combine(a):
-    """Every byte that is not zero becomes 255 [Zbb orc.b]."""
-    a |= a >> 4 & 0x0F0F0F0F0F0F0F0F
-    a |= a >> 2 & 0x3333333333333333
-    a |= a >> 1 & 0x5555555555555555
-    return (a & BYTE_LOW) * 255
-
-
-def is_normal_single(a):
-    """A NaN-boxed single that is neither zero, subnormal, infinite nor a NaN."""
-    return eq(a >> 32, 0xFFFFFFFF) & ltu((a >> 23 & 255) - 1, 254)
-
-
-def is_ordinary(result):
-    """A double whose exponent is far from both ends: no overflow, underflow or NaN came about."""
-    return ltu((result >> 52 & 2047) - 2, 2044)
-
-
 # from source/float.py -----------------------------------------------------------------------
 
 # The instructions, numbered as in the table of isa.py; each exists for both formats.
@@ -1587,7 +1669,6 @@ QUIET = 3
 SIGNALLING = 4
 
 TOP = 0x8000000000000000
-SIGN_SINGLE = 0x80000000
 NAN_DOUBLE = 0x7FF8000000000000  # the canonical NaNs [unpriv 20.3]
 NAN_SINGLE = 0xFFFFFFFF7FC00000
 ONE_DOUBLE = 0x3FF0000000000000
@@ -1965,10 +2046,7 @@ def inject_sign(fn, a, b, sign):
 
 
 def order_key(x, fmt):
-    """A word that orders, signed, as the numbers do, with -0 just below +0."""
-    if fmt == SINGLE:
-        x = x << 32
-    return x ^ sar(x, 63) >> 1
+    return select(fmt, orderd(x), orders(x))
 
 
 def minimum_or_maximum(S, fn, a, b, fmt):
@@ -2155,7 +2233,7 @@ def host_double(S, fn, a, b, c):
     else:
         result = muld(a, b)
         error = fmad(a, b, negd(result))
-    exact = eqd(error, 0)
+    exact = feqd(error, 0)
     zero_operand = eq(a << 1, 0) | eq(b << 1, 0)
     if not (safe_exponent(a) & safe_exponent(result) | exact & zero_operand):
         return 0, 0
@@ -2178,13 +2256,13 @@ def host_single(S, fn, a, b, c):
         exact = is_sum(result, wide_a, wide_b)
     elif fn == FMUL:
         result = muls(a, b)
-        exact = eqd(cvtsd(result), muld(wide_a, wide_b))
+        exact = feqd(cvtsd(result), muld(wide_a, wide_b))
     elif fn == FDIV:
         result = divs(a, b)
-        exact = eqd(muld(cvtsd(result), wide_b), wide_a)
+        exact = feqd(muld(cvtsd(result), wide_b), wide_a)
     elif fn == FSQRT:
         result = sqrts(a)
-        exact = eqd(muld(cvtsd(result), cvtsd(result)), wide_a)
+        exact = feqd(muld(cvtsd(result), cvtsd(result)), wide_a)
     else:
         if S.hostfma == 0:
             return 0, 0
@@ -2203,7 +2281,7 @@ def host_single(S, fn, a, b, c):
 def is_sum(single, a, b):
     """1 if the single is a + b exactly."""
     total = addd(a, b)
-    return eqd(cvtsd(single), total) & eqd(sum_error(a, b, total), 0)
+    return feqd(cvtsd(single), total) & feqd(sum_error(a, b, total), 0)
 
 
 # from source/region.py ----------------------------------------------------------------------
@@ -2246,7 +2324,6 @@ def sample_if_due(S, instret):
         join_if_new(S, S.pc)
     if S.region_refused == 0:
         sample(S, S.pc, 0)
-    S.region_refused = 0
     return 1
 
 
@@ -2562,9 +2639,72 @@ def make_ways_out(S, place, first, ways):
             place = go_on(S, place, first, pc, count)
         else:
             set_holes(S, w, pc, count)
-            place = add_last(S, stencil_of(S, STENCIL_STEP), place)
+            place = add_last(S, stencil_of(S, select(k, STENCIL_STEP, STENCIL_REFUSE)), place)
         k += 1
     return place
+
+
+# from source/tiers.py -----------------------------------------------------------------------
+
+BETWEEN_TIMED_VISITS = 64 - REGION_VISITS
+"""By how much a scattered count is shifted: one in 2 ** REGION_VISITS then is 0."""
+LONGEST = 10_000
+"""Ticks, 1 ms: where so few instructions took longer, the host did something else."""
+
+
+def host_clock(S):
+    """The host's clock in ticks."""
+    return host_ticks(S.clock_id, S.clock_buffer)
+
+
+def arrive(S):
+    """The engine is entered: what the host did meanwhile was no tier's time."""
+    now = host_clock(S)
+    if S.ticks_left == 0:
+        S.ticks_left = now
+        S.ticks_looked = now
+    outside = now - S.ticks_left
+    S.ticks_outside += outside
+    S.ticks_looked += outside
+
+
+def look_at_tier(S, ticks):
+    """Give the time since the last look to the tier of the next instruction."""
+    pc = S.pc
+    operation = UNDECODED
+    entry = S.fetch_tlb + (pc >> 8 & TLB_INDEX)
+    if ld64(entry) == pc & ~OFFSET:
+        operation = ld64(ld64(entry + 8) + (pc << 2)) & 255
+    spent = ticks - S.ticks_looked
+    S.ticks_looked = ticks
+    if spent > LONGEST:
+        S.ticks_outside += spent
+    elif S.region_refused != 0 or operation == REGION:
+        S.ticks_regions += spent
+    elif S.block_refused != 0 or operation == BLOCK:
+        S.ticks_blocks += spent
+    else:
+        S.ticks_interpreter += spent
+    S.region_refused = 0
+    S.block_refused = 0
+
+
+def visit(S, record, left):
+    """Enter a region, and the regions that it leads to: what is left of the budget."""
+    if S.n_region_exits * SCATTER >> BETWEEN_TIMED_VISITS == 0:
+        return timed_visit(S, record, left)
+    return enter(record, S, left)
+
+
+def timed_visit(S, record, left):
+    """The same, and note how long that took, without what looking at the clock takes."""
+    before = host_clock(S)
+    begin = host_clock(S)
+    after = enter(record, S, left)
+    end = host_clock(S)
+    if end - before <= LONGEST:
+        S.ticks_visits += end - begin - (begin - before)
+    return after
 
 
 # from csr.py and isa.py -----------------------------------------------------------------------
@@ -2952,14 +3092,14 @@ def dAB_N(operation, w):
     return slot(operation, destination(w >> 7 & 31), (w >> 15 & 31) + 64, (w >> 20 & 31) + 64, 4, 0)
 
 
-def dA_M(operation, w):
-    if w >> 12 & 7 == 5 or w >> 12 & 7 == 6:
-        return INVALID | LENGTH_4
-    return slot(operation, destination(w >> 7 & 31), (w >> 15 & 31) + 64, 0, 4, rounding(w))
-
-
 def dA_N(operation, w):
     return slot(operation, destination(w >> 7 & 31), (w >> 15 & 31) + 64, 0, 4, 0)
+
+
+def dA_T(operation, w):
+    if w >> 12 & 7 == 5 or w >> 12 & 7 == 6:
+        return INVALID | LENGTH_4
+    return slot(operation, destination(w >> 7 & 31), (w >> 15 & 31) + 64, 0, 4, truncating(w))
 
 
 def d_J(operation, w):
@@ -3331,21 +3471,21 @@ def decode_word(w):
         if w & 0xfff0707f == 0xe2001053:
             return dA_N(FCLASS_D, w)
         if w & 0xfff0007f == 0xc0000053:
-            return dA_M(FCVT_W_S, w)
+            return dA_T(FCVT_W_S, w)
         if w & 0xfff0007f == 0xc2000053:
-            return dA_M(FCVT_W_D, w)
+            return dA_T(FCVT_W_D, w)
         if w & 0xfff0007f == 0xc0100053:
-            return dA_M(FCVT_WU_S, w)
+            return dA_T(FCVT_WU_S, w)
         if w & 0xfff0007f == 0xc2100053:
-            return dA_M(FCVT_WU_D, w)
+            return dA_T(FCVT_WU_D, w)
         if w & 0xfff0007f == 0xc0200053:
-            return dA_M(FCVT_L_S, w)
+            return dA_T(FCVT_L_S, w)
         if w & 0xfff0007f == 0xc2200053:
-            return dA_M(FCVT_L_D, w)
+            return dA_T(FCVT_L_D, w)
         if w & 0xfff0007f == 0xc0300053:
-            return dA_M(FCVT_LU_S, w)
+            return dA_T(FCVT_LU_S, w)
         if w & 0xfff0007f == 0xc2300053:
-            return dA_M(FCVT_LU_D, w)
+            return dA_T(FCVT_LU_D, w)
         if w & 0xfff0007f == 0xd0000053:
             return Da_M(FCVT_S_W, w)
         if w & 0xfff0007f == 0xd2000053:
@@ -3646,6 +3786,7 @@ def run(S):
 
     `pc` and `left` live in registers of the host and are stored in S around slow functions.
     """
+    arrive(S)
     choose_tlbs(S)
     pc = S.pc
     left = S.left
@@ -3655,6 +3796,7 @@ def run(S):
             S.left = left
             kind = event(S)
             if kind != 0:
+                S.ticks_left = host_clock(S)
                 return kind
             pc = S.pc
             left = S.left
@@ -3708,7 +3850,7 @@ def run(S):
             elif operation == REGION:
                 record = S.regions + (w >> 8)
                 S.pc = pc
-                after = enter(record, S, left)
+                after = visit(S, record, left)
                 if after != left:
                     pc = S.pc
                     left = after
@@ -4822,15 +4964,56 @@ def run(S):
                 pc = pc + 4
                 left = left - 1
                 continue
+            elif operation == FMADD_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                c = ld64(S + 512 + (w >> 37 & 0xf8))
+                if S.fma_fast > w >> 63 and a & b & c >= BOX:
+                    result = fmas(a, b, c)
+                    if is_ordinarys(result) != 0:
+                        st64(S + rd, result)
+                        pc = pc + 4
+                        left = left - 1
+                        continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
             elif operation == FMADD_D:
                 rd = w >> 5 & 0x7f8
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
-                i = sar(w, 40)
+                c = ld64(S + 512 + (w >> 37 & 0xf8))
                 if S.fma_fast > w >> 63:
-                    c = ld64(S + 512 + ((i & 31) << 3))
                     result = fmad(a, b, c)
-                    if is_ordinary(result) != 0:
+                    if is_ordinaryd(result) != 0:
+                        st64(S + rd, result)
+                        pc = pc + 4
+                        left = left - 1
+                        continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FMSUB_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                c = ld64(S + 512 + (w >> 37 & 0xf8))
+                if S.fma_fast > w >> 63 and a & b & c >= BOX:
+                    result = fmas(a, b, negs(c))
+                    if is_ordinarys(result) != 0:
                         st64(S + rd, result)
                         pc = pc + 4
                         left = left - 1
@@ -4848,11 +5031,31 @@ def run(S):
                 rd = w >> 5 & 0x7f8
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
-                i = sar(w, 40)
+                c = ld64(S + 512 + (w >> 37 & 0xf8))
                 if S.fma_fast > w >> 63:
-                    c = ld64(S + 512 + ((i & 31) << 3))
                     result = fmad(a, b, negd(c))
-                    if is_ordinary(result) != 0:
+                    if is_ordinaryd(result) != 0:
+                        st64(S + rd, result)
+                        pc = pc + 4
+                        left = left - 1
+                        continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FNMSUB_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                c = ld64(S + 512 + (w >> 37 & 0xf8))
+                if S.fma_fast > w >> 63 and a & b & c >= BOX:
+                    result = fmas(negs(a), b, c)
+                    if is_ordinarys(result) != 0:
                         st64(S + rd, result)
                         pc = pc + 4
                         left = left - 1
@@ -4870,11 +5073,31 @@ def run(S):
                 rd = w >> 5 & 0x7f8
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
-                i = sar(w, 40)
+                c = ld64(S + 512 + (w >> 37 & 0xf8))
                 if S.fma_fast > w >> 63:
-                    c = ld64(S + 512 + ((i & 31) << 3))
                     result = fmad(negd(a), b, c)
-                    if is_ordinary(result) != 0:
+                    if is_ordinaryd(result) != 0:
+                        st64(S + rd, result)
+                        pc = pc + 4
+                        left = left - 1
+                        continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FNMADD_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                c = ld64(S + 512 + (w >> 37 & 0xf8))
+                if S.fma_fast > w >> 63 and a & b & c >= BOX:
+                    result = fmas(negs(a), b, negs(c))
+                    if is_ordinarys(result) != 0:
                         st64(S + rd, result)
                         pc = pc + 4
                         left = left - 1
@@ -4892,11 +5115,30 @@ def run(S):
                 rd = w >> 5 & 0x7f8
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
-                i = sar(w, 40)
+                c = ld64(S + 512 + (w >> 37 & 0xf8))
                 if S.fma_fast > w >> 63:
-                    c = ld64(S + 512 + ((i & 31) << 3))
                     result = fmad(negd(a), b, negd(c))
-                    if is_ordinary(result) != 0:
+                    if is_ordinaryd(result) != 0:
+                        st64(S + rd, result)
+                        pc = pc + 4
+                        left = left - 1
+                        continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FADD_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and a & b >= BOX:
+                    result = adds(a, b)
+                    if is_ordinarys(result) != 0:
                         st64(S + rd, result)
                         pc = pc + 4
                         left = left - 1
@@ -4916,7 +5158,27 @@ def run(S):
                 b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_fast > w >> 63:
                     result = addd(a, b)
-                    if is_ordinary(result) != 0:
+                    if is_ordinaryd(result) != 0:
+                        st64(S + rd, result)
+                        pc = pc + 4
+                        left = left - 1
+                        continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FSUB_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and a & b >= BOX:
+                    result = subs(a, b)
+                    if is_ordinarys(result) != 0:
                         st64(S + rd, result)
                         pc = pc + 4
                         left = left - 1
@@ -4936,7 +5198,27 @@ def run(S):
                 b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_fast > w >> 63:
                     result = subd(a, b)
-                    if is_ordinary(result) != 0:
+                    if is_ordinaryd(result) != 0:
+                        st64(S + rd, result)
+                        pc = pc + 4
+                        left = left - 1
+                        continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FMUL_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and a & b >= BOX:
+                    result = muls(a, b)
+                    if is_ordinarys(result) != 0:
                         st64(S + rd, result)
                         pc = pc + 4
                         left = left - 1
@@ -4956,7 +5238,27 @@ def run(S):
                 b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_fast > w >> 63:
                     result = muld(a, b)
-                    if is_ordinary(result) != 0:
+                    if is_ordinaryd(result) != 0:
+                        st64(S + rd, result)
+                        pc = pc + 4
+                        left = left - 1
+                        continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FDIV_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and a & b >= BOX:
+                    result = divs(a, b)
+                    if is_ordinarys(result) != 0:
                         st64(S + rd, result)
                         pc = pc + 4
                         left = left - 1
@@ -4976,7 +5278,27 @@ def run(S):
                 b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_fast > w >> 63:
                     result = divd(a, b)
-                    if is_ordinary(result) != 0:
+                    if is_ordinaryd(result) != 0:
+                        st64(S + rd, result)
+                        pc = pc + 4
+                        left = left - 1
+                        continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FSQRT_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and a >= BOX:
+                    result = sqrts(a)
+                    if is_ordinarys(result) != 0:
                         st64(S + rd, result)
                         pc = pc + 4
                         left = left - 1
@@ -4996,11 +5318,30 @@ def run(S):
                 b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_fast > w >> 63:
                     result = sqrtd(a)
-                    if is_ordinary(result) != 0:
+                    if is_ordinaryd(result) != 0:
                         st64(S + rd, result)
                         pc = pc + 4
                         left = left - 1
                         continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FSGNJ_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_on != 0 and a & b >= BOX:
+                    result = a ^ signs(a ^ b)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
                 S.pc = pc
                 S.left = left
                 if float_slow(S, w, a, b) != 0:
@@ -5015,7 +5356,27 @@ def run(S):
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on != 0:
-                    st64(S + rd, a & ~SIGN | b & SIGN)
+                    result = a ^ signd(a ^ b)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FSGNJN_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_on != 0 and a & b >= BOX:
+                    result = a ^ signs(a ^ ~b)
+                    st64(S + rd, result)
                     pc = pc + 4
                     left = left - 1
                     continue
@@ -5033,7 +5394,27 @@ def run(S):
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on != 0:
-                    st64(S + rd, a & ~SIGN | ~b & SIGN)
+                    result = a ^ signd(a ^ ~b)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FSGNJX_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_on != 0 and a & b >= BOX:
+                    result = a ^ signs(b)
+                    st64(S + rd, result)
                     pc = pc + 4
                     left = left - 1
                     continue
@@ -5051,7 +5432,103 @@ def run(S):
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on != 0:
-                    st64(S + rd, a ^ b & SIGN)
+                    result = a ^ signd(b)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FMIN_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_on != 0 and a & b >= BOX and reals(a, b) != 0:
+                    result = mins(a, b)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FMIN_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_on != 0 and reald(a, b) != 0:
+                    result = mind(a, b)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FMAX_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_on != 0 and a & b >= BOX and reals(a, b) != 0:
+                    result = maxs(a, b)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FMAX_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_on != 0 and reald(a, b) != 0:
+                    result = maxd(a, b)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FEQ_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_on != 0 and a & b >= BOX and ords(a, b) != 0:
+                    result = feqs(a, b)
+                    st64(S + rd, result)
                     pc = pc + 4
                     left = left - 1
                     continue
@@ -5068,8 +5545,28 @@ def run(S):
                 rd = w >> 5 & 0x7f8
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
-                if S.float_on & ordd(a, b) != 0:
-                    st64(S + rd, eqd(a, b))
+                if S.float_on != 0 and ordd(a, b) != 0:
+                    result = feqd(a, b)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FLT_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_on != 0 and a & b >= BOX and ords(a, b) != 0:
+                    result = flts(a, b)
+                    st64(S + rd, result)
                     pc = pc + 4
                     left = left - 1
                     continue
@@ -5086,8 +5583,28 @@ def run(S):
                 rd = w >> 5 & 0x7f8
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
-                if S.float_on & ordd(a, b) != 0:
-                    st64(S + rd, ltd(a, b))
+                if S.float_on != 0 and ordd(a, b) != 0:
+                    result = fltd(a, b)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FLE_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_on != 0 and a & b >= BOX and ords(a, b) != 0:
+                    result = fles(a, b)
+                    st64(S + rd, result)
                     pc = pc + 4
                     left = left - 1
                     continue
@@ -5104,8 +5621,180 @@ def run(S):
                 rd = w >> 5 & 0x7f8
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
-                if S.float_on & ordd(a, b) != 0:
-                    st64(S + rd, led(a, b))
+                if S.float_on != 0 and ordd(a, b) != 0:
+                    result = fled(a, b)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_W_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and a >= BOX and belows(a, 31) != 0:
+                    result = s2i(a)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_W_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and belowd(a, 31) != 0:
+                    result = d2i(a)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_WU_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and a >= BOX and naturals(a, 32) != 0:
+                    result = sext32(s2i(a))
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_WU_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and naturald(a, 32) != 0:
+                    result = sext32(d2i(a))
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_L_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and a >= BOX and belows(a, 63) != 0:
+                    result = s2i(a)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_L_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and belowd(a, 63) != 0:
+                    result = d2i(a)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_LU_S:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and a >= BOX and naturals(a, 63) != 0:
+                    result = s2i(a)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_LU_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and naturald(a, 63) != 0:
+                    result = d2i(a)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_S_W:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63:
+                    result = i2s(sext32(a))
+                    st64(S + rd, result)
                     pc = pc + 4
                     left = left - 1
                     continue
@@ -5123,7 +5812,27 @@ def run(S):
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on != 0:
-                    st64(S + rd, i2d(sext32(a)))
+                    result = i2d(sext32(a))
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_S_WU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63:
+                    result = i2s(zext32(a))
+                    st64(S + rd, result)
                     pc = pc + 4
                     left = left - 1
                     continue
@@ -5141,7 +5850,103 @@ def run(S):
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on != 0:
-                    st64(S + rd, i2d(zext32(a)))
+                    result = i2d(zext32(a))
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_S_L:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63:
+                    result = i2s(a)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_D_L:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63:
+                    result = i2d(a)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_S_LU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and a >> 63 ^ 1 != 0:
+                    result = i2s(a)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_D_LU:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63 and a >> 63 ^ 1 != 0:
+                    result = i2d(a)
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FMV_X_W:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_on != 0:
+                    result = sext32(a)
+                    st64(S + rd, result)
                     pc = pc + 4
                     left = left - 1
                     continue
@@ -5159,7 +5964,27 @@ def run(S):
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on != 0:
-                    st64(S + rd, a)
+                    result = a
+                    st64(S + rd, result)
+                    pc = pc + 4
+                    left = left - 1
+                    continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FMV_W_X:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_on != 0:
+                    result = a | BOX
+                    st64(S + rd, result)
                     pc = pc + 4
                     left = left - 1
                     continue
@@ -5177,10 +6002,31 @@ def run(S):
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
                 if S.float_on != 0:
-                    st64(S + rd, a)
+                    result = a
+                    st64(S + rd, result)
                     pc = pc + 4
                     left = left - 1
                     continue
+                S.pc = pc
+                S.left = left
+                if float_slow(S, w, a, b) != 0:
+                    pc = S.pc
+                    left = S.left
+                    break
+                pc = pc + 4
+                left = left - 1
+                continue
+            elif operation == FCVT_S_D:
+                rd = w >> 5 & 0x7f8
+                a = ld64(S + (w >> 13 & 0x7f8))
+                b = ld64(S + (w >> 21 & 0x7f8))
+                if S.float_fast > w >> 63:
+                    result = cvtds(a)
+                    if is_ordinarys(result) != 0:
+                        st64(S + rd, result)
+                        pc = pc + 4
+                        left = left - 1
+                        continue
                 S.pc = pc
                 S.left = left
                 if float_slow(S, w, a, b) != 0:
@@ -5194,8 +6040,9 @@ def run(S):
                 rd = w >> 5 & 0x7f8
                 a = ld64(S + (w >> 13 & 0x7f8))
                 b = ld64(S + (w >> 21 & 0x7f8))
-                if S.float_on & is_normal_single(a) != 0:
-                    st64(S + rd, cvtsd(a))
+                if S.float_on != 0 and a >= BOX and ords(a, a) != 0:
+                    result = cvtsd(a)
+                    st64(S + rd, result)
                     pc = pc + 4
                     left = left - 1
                     continue

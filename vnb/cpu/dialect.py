@@ -41,7 +41,8 @@ def _call(name: str, *arguments: ast.expr) -> ast.Call:
     return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
 
-def _fold(operator: ast.operator, left: int, right: int) -> int:
+def fold(operator: ast.operator, left: int, right: int) -> int:
+    """What an operator of the dialect makes of two constants."""
     expression = ast.BinOp(ast.Constant(left), operator, ast.Constant(right))
     code = compile(ast.fix_missing_locations(ast.Expression(expression)), "<constant>", "eval")
     return int(eval(code)) & MASK
@@ -72,7 +73,7 @@ class _Lower(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         left, right = self.visit(node.left), self.visit(node.right)
         if isinstance(left, ast.Constant) and isinstance(right, ast.Constant):
-            return _word(_fold(node.op, cast(int, left.value), cast(int, right.value)))
+            return _word(fold(node.op, cast(int, left.value), cast(int, right.value)))
         return ast.BinOp(left, node.op, right)
 
     def _place(self, node: ast.Attribute) -> ast.expr:

@@ -66,7 +66,7 @@ class Instruction:
                 yield f"{self.immediate & 0xFFFFF:#x}"
             elif row.immediate in "IH":
                 yield str(self.immediate)
-            elif row.immediate in "M4" and self.immediate != 7:
+            elif row.rounds and self.immediate != 7:
                 yield str(ROUNDING[self.immediate])
 
 
@@ -93,7 +93,7 @@ def _immediate(row: Row, w: int) -> int:
             return w >> 20 & 63
         case "C":
             return w >> 20
-        case "M" | "4":
+        case "M" | "T" | "4":
             return w >> 12 & 7
     return w >> 25 & 3 if row.kind in ("lr", "sc", "amo") else 0
 
@@ -102,7 +102,7 @@ def _decode_word(w: int) -> Instruction | None:
     fields = {"d": w >> 7 & 31, "a": w >> 15 & 31, "b": w >> 20 & 31, "c": w >> 27 & 31}
     for row in ROWS:
         if w & row.mask == row.match:
-            if row.immediate in "M4" and ROUNDING[w >> 12 & 7] is None:
+            if row.rounds and ROUNDING[w >> 12 & 7] is None:
                 return None
             operands = {c: fields[c.lower()] for c in "dabcDABC" if c in row.bits}
             return Instruction(row, operands, _immediate(row, w), 4)

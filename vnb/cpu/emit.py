@@ -82,7 +82,8 @@ def _double(b: Value, x: Value) -> Value:
     return b.bitcast(x, F64)
 
 
-def _single(b: Value, x: Value) -> Value:
+def single(b: Value, x: Value) -> Value:
+    """The number in a boxed single."""
     return b.bitcast(b.trunc(x, I32), F32)
 
 
@@ -90,7 +91,8 @@ def _double_bits(b: Value, x: Value) -> Value:
     return b.bitcast(x, I64)
 
 
-def _single_bits(b: Value, x: Value) -> Value:
+def single_bits(b: Value, x: Value) -> Value:
+    """The boxed single of a number."""
     return b.or_(b.zext(b.bitcast(x, I32), I64), const(0xFFFFFFFF_00000000))
 
 
@@ -99,15 +101,15 @@ def _on_doubles(operation: Emit) -> Emit:
 
 
 def _on_singles(operation: Emit) -> Emit:
-    return lambda b, *xs: _single_bits(b, operation(b, *(_single(b, x) for x in xs)))
+    return lambda b, *xs: single_bits(b, operation(b, *(single(b, x) for x in xs)))
 
 
 def _sqrt(kind: ir.Type) -> Emit:
     return lambda b, x: b.call(b.module.declare_intrinsic("llvm.sqrt", [kind]), [x])
 
 
-def _ordered(relation: str) -> Emit:
-    return lambda b, x, y: _bit(b, b.fcmp_ordered(relation, _double(b, x), _double(b, y)))
+def _ordered(relation: str, number: Emit) -> Emit:
+    return lambda b, x, y: _bit(b, b.fcmp_ordered(relation, number(b, x), number(b, y)))
 
 
 def _host_ticks(b: Value, clock_id: Value, buffer: Value) -> Value:
@@ -169,17 +171,27 @@ EMIT: dict[str, Emit] = {
     "sqrtd": _on_doubles(_sqrt(F64)),
     "fmad": _on_doubles(lambda b, x, y, z: b.fma(x, y, z)),
     "adds": _on_singles(lambda b, x, y: b.fadd(x, y)),
+    "subs": _on_singles(lambda b, x, y: b.fsub(x, y)),
     "muls": _on_singles(lambda b, x, y: b.fmul(x, y)),
     "divs": _on_singles(lambda b, x, y: b.fdiv(x, y)),
     "sqrts": _on_singles(_sqrt(F32)),
     "fmas": _on_singles(lambda b, x, y, z: b.fma(x, y, z)),
+    "negs": lambda b, x: b.xor(x, const(1 << 31)),
     "negd": lambda b, x: b.xor(x, const(1 << 63)),
-    "eqd": _ordered("=="),
-    "ltd": _ordered("<"),
-    "led": _ordered("<="),
-    "ordd": _ordered("ord"),
-    "cvtsd": lambda b, x: _double_bits(b, b.fpext(_single(b, x), F64)),
+    "feqs": _ordered("==", single),
+    "feqd": _ordered("==", _double),
+    "flts": _ordered("<", single),
+    "fltd": _ordered("<", _double),
+    "fles": _ordered("<=", single),
+    "fled": _ordered("<=", _double),
+    "ords": _ordered("ord", single),
+    "ordd": _ordered("ord", _double),
+    "cvtsd": lambda b, x: _double_bits(b, b.fpext(single(b, x), F64)),
+    "cvtds": lambda b, x: single_bits(b, b.fptrunc(_double(b, x), F32)),
+    "i2s": lambda b, x: single_bits(b, b.sitofp(x, F32)),
     "i2d": lambda b, x: _double_bits(b, b.sitofp(x, F64)),
+    "s2i": lambda b, x: b.fptosi(single(b, x), I64),
+    "d2i": lambda b, x: b.fptosi(_double(b, x), I64),
     "host_ticks": _host_ticks,
     "enter": _enter,
 }

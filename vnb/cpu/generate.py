@@ -12,8 +12,8 @@ from vnb.cpu.isa import COMPRESSED_ROWS, FLOAT_ROWS, ROWS, CompressedRow, Row
 ROOM = Path(__file__).parent
 ENGINE = ROOM / "_engine.py"
 SOURCES = (
-    "trap", "pmp", "latch", "mmu", "fetch", "breakpoint", "system", "integer", "float",
-    "float_convert", "float_host", "region", "block",
+    "integer", "trap", "pmp", "latch", "mmu", "fetch", "breakpoint", "system", "float",
+    "float_convert", "float_host", "region", "block", "tiers",
 )  # fmt: skip
 
 SPECIAL = ("UNDECODED", "INVALID", "PAGE_END", "ACROSS", "BREAK", "REGION", "BLOCK")
@@ -60,6 +60,8 @@ OPERATIONS: dict[str, int] = _numbers()
 
 SAVE = "S.pc = pc\nS.left = left\n"
 RESUME = "pc = S.pc\nleft = S.left\n"
+ALONE = f"if base == 0:\n{indent(RESUME, '    ')}    break\npage = pc ^ NOWHERE\ncontinue\n"
+"""Go on with the one slot on the scratch page that `base` makes pc's, if there is any."""
 
 LOADS = {
     "8": ("ld8", 1, "ZERO_EXTEND"),
@@ -112,18 +114,16 @@ def _memory(row: Row, length: int) -> str:
 
 
 def _float(row: Row, length: int) -> str:
-    """Double rows: the host's arithmetic where its result and flags are surely right."""
-    expression, _, guard = row.rest.partition(" when ")
+    """The host's arithmetic where its result and flags are surely right, else the engine's."""
     flag = "S.fma_fast" if row.kind == "fma" else "S.float_fast"
-    if guard:
-        condition = "S.float_on" if guard == "1" else f"S.float_on & {guard}"
-        fast = f"if {condition} != 0:\n    st64(S + rd, {expression})\n"
-        fast += indent(_next(length), "    ")
-    else:
-        third = f"c = ld64(S + {8 * state.F0} + ((i & 31) << 3))\n" if row.kind == "fma" else ""
-        fast = f"{third}result = {expression}\nif is_ordinary(result) != 0:\n"
-        fast += "    st64(S + rd, result)\n" + indent(_next(length), "    ")
-        fast = f"if {flag} > w >> 63:\n" + indent(fast, "    ")
+    ready = "S.float_on != 0" if row.is_exact else f"{flag} > w >> 63"
+    boxed = [f"{' & '.join(row.singles)} >= BOX"] if row.singles else []
+    guard = [] if row.guard in ("", "1") else [f"{row.guard} != 0"]
+    conditions = " and ".join([ready, *boxed, *guard])
+    fast = "st64(S + rd, result)\n" + _next(length)
+    if not row.guard:
+        fast = f"if is_ordinary{row.result}(result) != 0:\n" + indent(fast, "    ")
+    fast = f"if {conditions}:\n" + indent(f"result = {row.expression}\n{fast}", "    ")
     return fast + _leave_if("float_slow(S, w, a, b)") + _next(length)
 
 
@@ -131,6 +131,7 @@ OPERANDS = {
     "rd": "w >> 5 & 0x7f8",
     "a": "ld64(S + (w >> 13 & 0x7f8))",
     "b": "ld64(S + (w >> 21 & 0x7f8))",
+    "c": f"ld64(S + {8 * state.F0} + (w >> 37 & 0xf8))",
     "i": "sar(w, 40)",
 }
 """How a handler gets at its slot's fields."""
@@ -161,16 +162,10 @@ def _chain() -> str:
         "UNDECODED": "decode(S, base + (pc << 2))\ncontinue\n",
         "INVALID": f"{SAVE}illegal(S)\n{RESUME}break\n",
         "PAGE_END": "break\n",
-        "ACROSS": (
-            f"{SAVE}base = fetch_across(S, pc)\nif base == 0:\n{indent(RESUME, '    ')}    break\n"
-            "page = pc ^ NOWHERE\ncontinue\n"
-        ),
-        "BREAK": (
-            f"{SAVE}base = break_here(S, base + (pc << 2))\nif base == 0:\n"
-            f"{indent(RESUME, '    ')}    break\npage = pc ^ NOWHERE\ncontinue\n"
-        ),
+        "ACROSS": f"{SAVE}base = fetch_across(S, pc)\n{ALONE}",
+        "BREAK": f"{SAVE}base = break_here(S, base + (pc << 2))\n{ALONE}",
         "REGION": (
-            "record = S.regions + (w >> 8)\nS.pc = pc\nafter = enter(record, S, left)\n"
+            "record = S.regions + (w >> 8)\nS.pc = pc\nafter = visit(S, record, left)\n"
             "if after != left:\n    pc = S.pc\n    left = after\n"
             "    if pc - page < 4096:\n        continue\n    break\n"
             "base = single_step(S, record, pc, left)\npage = pc ^ NOWHERE\ncontinue\n"
@@ -200,6 +195,7 @@ def run(S):
 
     `pc` and `left` live in registers of the host and are stored in S around slow functions.
     """
+    arrive(S)
     choose_tlbs(S)
     pc = S.pc
     left = S.left
@@ -209,6 +205,7 @@ def run(S):
             S.left = left
             kind = event(S)
             if kind != 0:
+                S.ticks_left = host_clock(S)
                 return kind
             pc = S.pc
             left = S.left
@@ -303,6 +300,7 @@ IMMEDIATES = {
     "H": "w >> 20 & 63",
     "C": "w >> 20 & 0xfff",
     "M": "rounding(w)",
+    "T": "truncating(w)",
     "4": "rounding(w) | w >> 27",
     "N": "0",
 }
@@ -324,7 +322,7 @@ def _shape_function(shape: str) -> str:
         return f"destination({number})" if letter == "d" else number
 
     legal = ""
-    if immediate in "M4":
+    if immediate in "MT4":
         legal = "    if w >> 12 & 7 == 5 or w >> 12 & 7 == 6:\n        return INVALID | LENGTH_4\n"
     return (
         f"\n\ndef {shape}(operation, w):\n{legal}    return slot(operation, {field('d')}, "

@@ -6,7 +6,8 @@ A row is   name | bits | immediate | meaning.
 bits       msb first: 0 and 1 are fixed, - is ignored; a b c d are the integer operands rs1, rs2,
            rs3 and rd, A B C D the same as float registers; i is immediate, m the rounding mode.
 immediate  I S B U J: the base formats; H: the i bits as they stand, unsigned; N: none;
-           C: a CSR number; M: rounding mode; 4: rounding mode and the third source register.
+           C: a CSR number; M, T: rounding mode; 4: rounding mode and the third source register.
+           The host's arithmetic rounds to nearest in rows with M and 4, towards zero with T.
 meaning    over the words of `vnb.cpu.words`, where a b c i are operand values and d is rd:
     d = e            an integer result
     if e             branch by i when e holds
@@ -16,8 +17,10 @@ meaning    over the words of `vnb.cpu.words`, where a b c i are operand values a
     amo w e          read m at a, store e, return m
     float            exact float arithmetic (source/float.py)
     float e          host arithmetic e where that is provably exact, else exact arithmetic
-    float e when g   host arithmetic e where g holds
+    float e when g   host arithmetic e where g holds: it raises no flag then
+    round e when g   host arithmetic e where g holds: it may be inexact, and raises no other flag
     fma e            as `float e`, on hosts that multiply and add with one rounding
+Of a row whose name ends in .s, float operands must be NaN-boxed for that [unpriv 21.2].
     csr, system      done by source/system.py
 """
 
@@ -183,38 +186,44 @@ fsd       iiiiiii BBBBB aaaaa 011 iiiii 0100111   | S | fstore 64
 """
 
 FLOAT = """
-fmadd.?   CCCCC FF BBBBB AAAAA mmm DDDDD 1000011  | 4 | fma fmad(a, b, c)
-fmsub.?   CCCCC FF BBBBB AAAAA mmm DDDDD 1000111  | 4 | fma fmad(a, b, negd(c))
-fnmsub.?  CCCCC FF BBBBB AAAAA mmm DDDDD 1001011  | 4 | fma fmad(negd(a), b, c)
-fnmadd.?  CCCCC FF BBBBB AAAAA mmm DDDDD 1001111  | 4 | fma fmad(negd(a), b, negd(c))
-fadd.?    00000FF BBBBB AAAAA mmm DDDDD 1010011   | M | float addd(a, b)
-fsub.?    00001FF BBBBB AAAAA mmm DDDDD 1010011   | M | float subd(a, b)
-fmul.?    00010FF BBBBB AAAAA mmm DDDDD 1010011   | M | float muld(a, b)
-fdiv.?    00011FF BBBBB AAAAA mmm DDDDD 1010011   | M | float divd(a, b)
-fsqrt.?   01011FF 00000 AAAAA mmm DDDDD 1010011   | M | float sqrtd(a)
-fsgnj.?   00100FF BBBBB AAAAA 000 DDDDD 1010011   | N | float a & ~SIGN | b & SIGN when 1
-fsgnjn.?  00100FF BBBBB AAAAA 001 DDDDD 1010011   | N | float a & ~SIGN | ~b & SIGN when 1
-fsgnjx.?  00100FF BBBBB AAAAA 010 DDDDD 1010011   | N | float a ^ b & SIGN when 1
-fmin.?    00101FF BBBBB AAAAA 000 DDDDD 1010011   | N | float
-fmax.?    00101FF BBBBB AAAAA 001 DDDDD 1010011   | N | float
-feq.?     10100FF BBBBB AAAAA 010 ddddd 1010011   | N | float eqd(a, b) when ordd(a, b)
-flt.?     10100FF BBBBB AAAAA 001 ddddd 1010011   | N | float ltd(a, b) when ordd(a, b)
-fle.?     10100FF BBBBB AAAAA 000 ddddd 1010011   | N | float led(a, b) when ordd(a, b)
+[F and D]
+fmadd.?   CCCCC FF BBBBB AAAAA mmm DDDDD 1000011  | 4 | fma fma?(a, b, c)
+fmsub.?   CCCCC FF BBBBB AAAAA mmm DDDDD 1000111  | 4 | fma fma?(a, b, neg?(c))
+fnmsub.?  CCCCC FF BBBBB AAAAA mmm DDDDD 1001011  | 4 | fma fma?(neg?(a), b, c)
+fnmadd.?  CCCCC FF BBBBB AAAAA mmm DDDDD 1001111  | 4 | fma fma?(neg?(a), b, neg?(c))
+fadd.?    00000FF BBBBB AAAAA mmm DDDDD 1010011   | M | float add?(a, b)
+fsub.?    00001FF BBBBB AAAAA mmm DDDDD 1010011   | M | float sub?(a, b)
+fmul.?    00010FF BBBBB AAAAA mmm DDDDD 1010011   | M | float mul?(a, b)
+fdiv.?    00011FF BBBBB AAAAA mmm DDDDD 1010011   | M | float div?(a, b)
+fsqrt.?   01011FF 00000 AAAAA mmm DDDDD 1010011   | M | float sqrt?(a)
+fsgnj.?   00100FF BBBBB AAAAA 000 DDDDD 1010011   | N | float a ^ sign?(a ^ b) when 1
+fsgnjn.?  00100FF BBBBB AAAAA 001 DDDDD 1010011   | N | float a ^ sign?(a ^ ~b) when 1
+fsgnjx.?  00100FF BBBBB AAAAA 010 DDDDD 1010011   | N | float a ^ sign?(b) when 1
+fmin.?    00101FF BBBBB AAAAA 000 DDDDD 1010011   | N | float min?(a, b) when real?(a, b)
+fmax.?    00101FF BBBBB AAAAA 001 DDDDD 1010011   | N | float max?(a, b) when real?(a, b)
+feq.?     10100FF BBBBB AAAAA 010 ddddd 1010011   | N | float feq?(a, b) when ord?(a, b)
+flt.?     10100FF BBBBB AAAAA 001 ddddd 1010011   | N | float flt?(a, b) when ord?(a, b)
+fle.?     10100FF BBBBB AAAAA 000 ddddd 1010011   | N | float fle?(a, b) when ord?(a, b)
 fclass.?  11100FF 00000 AAAAA 001 ddddd 1010011   | N | float
-fcvt.w.?  11000FF 00000 AAAAA mmm ddddd 1010011   | M | float
-fcvt.wu.? 11000FF 00001 AAAAA mmm ddddd 1010011   | M | float
-fcvt.l.?  11000FF 00010 AAAAA mmm ddddd 1010011   | M | float
-fcvt.lu.? 11000FF 00011 AAAAA mmm ddddd 1010011   | M | float
-fcvt.?.w  11010FF 00000 aaaaa mmm DDDDD 1010011   | M | float i2d(sext32(a)) when 1
-fcvt.?.wu 11010FF 00001 aaaaa mmm DDDDD 1010011   | M | float i2d(zext32(a)) when 1
-fcvt.?.l  11010FF 00010 aaaaa mmm DDDDD 1010011   | M | float
-fcvt.?.lu 11010FF 00011 aaaaa mmm DDDDD 1010011   | M | float
-fmv.x.!   11100FF 00000 AAAAA 000 ddddd 1010011   | N | float a when 1
-fmv.!.x   11110FF 00000 aaaaa 000 DDDDD 1010011   | N | float a when 1
-fcvt.?.%  01000FF 0000G AAAAA mmm DDDDD 1010011   | M | float cvtsd(a) when is_normal_single(a)
+fcvt.w.?  11000FF 00000 AAAAA mmm ddddd 1010011   | T | round ?2i(a) when below?(a, 31)
+fcvt.wu.? 11000FF 00001 AAAAA mmm ddddd 1010011   | T | round sext32(?2i(a)) when natural?(a, 32)
+fcvt.l.?  11000FF 00010 AAAAA mmm ddddd 1010011   | T | round ?2i(a) when below?(a, 63)
+fcvt.lu.? 11000FF 00011 AAAAA mmm ddddd 1010011   | T | round ?2i(a) when natural?(a, 63)
+fcvt.s.w  1101000 00000 aaaaa mmm DDDDD 1010011   | M | round i2s(sext32(a)) when 1
+fcvt.d.w  1101001 00000 aaaaa mmm DDDDD 1010011   | M | float i2d(sext32(a)) when 1
+fcvt.s.wu 1101000 00001 aaaaa mmm DDDDD 1010011   | M | round i2s(zext32(a)) when 1
+fcvt.d.wu 1101001 00001 aaaaa mmm DDDDD 1010011   | M | float i2d(zext32(a)) when 1
+fcvt.?.l  11010FF 00010 aaaaa mmm DDDDD 1010011   | M | round i2?(a) when 1
+fcvt.?.lu 11010FF 00011 aaaaa mmm DDDDD 1010011   | M | round i2?(a) when a >> 63 ^ 1
+fmv.x.w   1110000 00000 AAAAA 000 ddddd 1010011   | N | float sext32(a) when 1
+fmv.x.d   1110001 00000 AAAAA 000 ddddd 1010011   | N | float a when 1
+fmv.w.x   1111000 00000 aaaaa 000 DDDDD 1010011   | N | float a | BOX when 1
+fmv.d.x   1111001 00000 aaaaa 000 DDDDD 1010011   | N | float a when 1
+fcvt.s.d  0100000 00001 AAAAA mmm DDDDD 1010011   | M | float cvtds(a)
+fcvt.d.s  0100001 00000 AAAAA mmm DDDDD 1010011   | M | float cvtsd(a) when ords(a, a)
 """
-"""Both float formats: ? is s or d (! is w or d), FF its code, % and G the other one. What the host may do is said
-for doubles; singles go through source/float.py, whose numbering of operations is this order."""
+"""Float arithmetic, for singles and doubles in turn: a line with ? is two rows, where ? is s or d and FF its code.
+source/float.py numbers its operations in this order."""
 
 COMPRESSED = """
 000 iiiiiiii ddd 00    | addi   | d' 2  .  | 5 4 9 8 7 6 2 3           | i
@@ -294,6 +303,41 @@ class Row:
         return self.meaning.split(None, 2 if self.kind == "d" else 1)[-1]
 
     @property
+    def expression(self) -> str:
+        """What it computes: a result, a condition, or the target of a jump."""
+        return (
+            self.rest.split(None, 1)[1] if self.kind == "amo" else self.rest.partition(" when ")[0]
+        )
+
+    @property
+    def guard(self) -> str:
+        """When the host's arithmetic is right for it, if it says that."""
+        return self.rest.partition(" when ")[2]
+
+    @property
+    def rounds(self) -> bool:
+        """Whether its bits name a rounding mode."""
+        return "m" in self.bits
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the host's arithmetic neither rounds nor raises a flag where it is right."""
+        return self.kind == "float" and self.guard != ""
+
+    @property
+    def singles(self) -> tuple[str, ...]:
+        """The operands that must be NaN-boxed singles."""
+        return tuple(c for c in "abc" if c.upper() in self.bits and self.name.endswith(".s"))
+
+    @property
+    def result(self) -> str:
+        """The format of a float result: s (NaN-boxed) or d; "" for other results."""
+        if "D" not in self.bits:
+            return ""
+        kind = self.name.partition(".")[2] or self.name
+        return "s" if kind[0] in "sw" or kind == "flw" else "d"
+
+    @property
     def constant(self) -> str:
         """The name of its operation number in the engine: AMOADD_W."""
         return self.name.upper().replace(".", "_")
@@ -337,17 +381,12 @@ def _rows(table: str) -> list[Row]:
 
 
 def _float_rows() -> list[Row]:
-    """Each line of FLOAT for single, then for double."""
-    rows = []
+    """The lines of FLOAT, those for both formats twice."""
+    lines = []
     for line in FLOAT.strip().splitlines():
-        for letter, code, other, other_code in (("s", "00", "d", "1"), ("d", "01", "s", "0")):
-            head, immediate, meaning = line.split("|", 2)
-            name, bits = head.replace("FF", code).replace("G", other_code).split(None, 1)
-            name = name.replace("?", letter).replace("%", other).replace("!", "wd"[letter == "d"])
-            meaning = meaning.strip() if letter == "d" else "float"
-            bits = bits.replace(" ", "")
-            rows.append(Row(name, bits, immediate.strip(), meaning, letter.upper()))
-    return rows
+        formats = (("s", "00"), ("d", "01")) if "FF" in line else (("", ""),)
+        lines += [line.replace("?", letter).replace("FF", code) for letter, code in formats]
+    return _rows("\n".join(lines))
 
 
 def _compressed_rows() -> list[CompressedRow]:

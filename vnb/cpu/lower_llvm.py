@@ -20,7 +20,7 @@ NOINLINE = frozenset(
     {
         "atomic", "break_here", "csr_instruction", "decode", "encode_float", "event", "fetch",
         "fetch_across", "float_slow", "float_touch", "fused", "illegal", "load_slow", "region_miss",
-        "sample", "single_step", "store_slow", "system", "translate", "trap",
+        "sample", "single_step", "store_slow", "system", "timed_visit", "translate", "trap",
     }
 )  # fmt: skip
 """Slow functions that would only bloat their callers."""

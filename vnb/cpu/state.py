@@ -53,6 +53,7 @@ sample_limit    samples after which run() leaves for the translator; 0: none are
 sample_at       instret when the next sample is due, and the latest for the next event
 looks           how often a sample was due
 region_refused  1: a region would have run had the stretch been longer
+block_refused   likewise a block
 regions         host address of the records of regions
 region_address  host address of the function, for regions to call
 region_float    host address of the function, for regions to call
@@ -150,6 +151,13 @@ n_devices       statistics: device accesses
 n_waits         statistics: WFIs
 n_region_exits  statistics: times that a region was left
 n_blocks        statistics: blocks made
+ticks_looked    statistics: the host's clock when the engine last looked in which tier the hart is
+ticks_left      statistics: the host's clock when the engine was last left; 0: it never was
+ticks_outside   statistics: time from leaving the engine to entering it
+ticks_regions   statistics: time before looks that found the hart in a region
+ticks_blocks    statistics: time before looks that found it in a block
+ticks_interpreter statistics: time before looks that found it in neither
+ticks_visits    statistics: time in regions, of one visit in 2 ** REGION_VISITS
 """
 
 OFFSETS: dict[str, int] = {
@@ -195,6 +203,8 @@ REGION_PAGES = REGION_RECORD // 8 - 4
 """Pages that one region may cover."""
 REGION_LIMIT = 1024
 """Instructions on the longest way through a region without a look at the budget."""
+REGION_VISITS = 8
+"""Of so many visits to regions, as a power of two, one is timed."""
 SAMPLES = 256
 LATCH_BYTES = 256
 """Bytes that the engine takes for a device before that has to see them."""
@@ -205,8 +215,10 @@ STENCIL_BYTES = 256
 """A stencil: where its code is, its size, its kind, and its holes."""
 KIND_NONE, KIND_STRAIGHT, KIND_ROUNDS, KIND_BRANCH, KIND_JUMP, KIND_END = range(6)
 """Kinds: what an instruction is to a block."""
-STENCIL_ENTER, STENCIL_STEP, STENCIL_GO, STENCIL_LEAVE = range(256, 260)
-"""Stencils of no operation: a block's begin, one instruction interpreted, ways out of a block."""
+STENCIL_ENTER, STENCIL_STEP, STENCIL_REFUSE, STENCIL_GO, STENCIL_LEAVE = range(256, 261)
+"""Stencils of no operation: a block's begin, one instruction interpreted, the same where a block
+lacks budget, ways out of a block.
+"""
 HOLES = ("A", "B", "C", "D", "I", "PC", "AFTER", "COUNT", "SLOT", "ON", "OUT")
 """What holes are for: registers' offsets, the immediate, what to add to pc, what was retired, the
 slot, the next stencil's place and the way out's.

@@ -236,6 +236,10 @@ def adds(x: int, y: int) -> int:
     return _boxed(lambda: single(x) + single(y))
 
 
+def subs(x: int, y: int) -> int:
+    return _boxed(lambda: single(x) - single(y))
+
+
 def muls(x: int, y: int) -> int:
     return _boxed(lambda: single(x) * single(y))
 
@@ -251,24 +255,44 @@ def sqrts(x: int) -> int:
 fmas = fmad
 
 
+def negs(x: int) -> int:
+    return x ^ 1 << 31
+
+
 def negd(x: int) -> int:
     return x ^ 1 << 63
 
 
-def eqd(x: int, y: int) -> int:
+def feqs(x: int, y: int) -> int:
+    return int(single(x) == single(y))
+
+
+def feqd(x: int, y: int) -> int:
     return int(double(x) == double(y))
 
 
-def ltd(x: int, y: int) -> int:
+def flts(x: int, y: int) -> int:
+    return int(single(x) < single(y))
+
+
+def fltd(x: int, y: int) -> int:
     return int(double(x) < double(y))
 
 
-def led(x: int, y: int) -> int:
+def fles(x: int, y: int) -> int:
+    return int(single(x) <= single(y))
+
+
+def fled(x: int, y: int) -> int:
     return int(double(x) <= double(y))
 
 
-def ordd(x: int, y: int) -> int:
+def ords(x: int, y: int) -> int:
     """1 when neither is a NaN."""
+    return int(not math.isnan(single(x)) and not math.isnan(single(y)))
+
+
+def ordd(x: int, y: int) -> int:
     return int(not math.isnan(double(x)) and not math.isnan(double(y)))
 
 
@@ -277,9 +301,31 @@ def cvtsd(x: int) -> int:
     return double_bits(single(x))
 
 
+def cvtds(x: int) -> int:
+    """A double as a boxed single."""
+    return _boxed(lambda: double(x))
+
+
+def i2s(x: int) -> int:
+    """A signed integer as a boxed single: what lies below 32 bits sticks, for the one rounding."""
+    magnitude = abs(signed(x))
+    below = max(magnitude.bit_length() - 32, 0)
+    sticky = magnitude >> below | (magnitude & (1 << below) - 1 != 0)
+    return _boxed(lambda: math.copysign(sticky << below, signed(x)))
+
+
 def i2d(x: int) -> int:
     """A signed integer as a double."""
     return double_bits(float(signed(x)))
+
+
+def s2i(x: int) -> int:
+    """A boxed single, rounded towards zero, as a signed integer that must have room for it."""
+    return int(single(x)) & MASK
+
+
+def d2i(x: int) -> int:
+    return int(double(x)) & MASK
 
 
 # the host ---------------------------------------------------------------------------------------

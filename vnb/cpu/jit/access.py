@@ -163,9 +163,6 @@ class Accesses(Lines):
         if size == 8:
             return self.value(f"load i64, ptr {place}, align 1")
         narrow = self.value(f"load i{8 * size}, ptr {place}, align 1")
-        if extension == "box":
-            wide = self.value(f"zext i32 {narrow} to i64")
-            return self.value(f"or i64 {wide}, {BOX}")
         return self.value(f"{extension} i{8 * size} {narrow} to i64")
 
     def write_memory(self, place: str, size: int, value: str) -> None:
@@ -175,31 +172,23 @@ class Accesses(Lines):
 
     def load(self, i: Instruction) -> None:
         size, extension = width(i.row.rest)
-        floats = i.row.kind == "fload"
-        if floats:
-            self.need_float(i)
-        place = self.host(i)
-        if floats and size == 8:
-            value = self.value(f"load double, ptr {place}, align 1")
-        else:
-            value = self.read_memory(place, size, extension)
-            if floats:
-                value = self.value(f"bitcast i64 {value} to double")
-        self.set_register(i.rd, value)
+        if i.row.kind == "load":
+            self.set_register(i.rd, self.read_memory(self.host(i), size, extension))
+            return
+        self.need_float(i)
+        kind, put = ("double", self.set_register) if size == 8 else ("float", self.set_single)
+        put(i.rd, self.value(f"load {kind}, ptr {self.host(i)}, align 1"))
 
     def store(self, i: Instruction) -> None:
         size, _ = width(i.row.rest)
-        value = self.register(i.rs2)
-        floats = i.row.kind == "fstore"
-        if floats:
-            self.need_float(i)
-        place = self.host(i)
-        if floats and size == 8:
-            self.emit(f"store double {value}, ptr {place}, align 1")
+        if i.row.kind == "store":
+            value = self.register(i.rs2)
+            self.write_memory(self.host(i), size, value)
             return
-        if floats:
-            value = self.value(f"bitcast double {value} to i64")
-        self.write_memory(place, size, value)
+        self.need_float(i)
+        kind, get = ("double", self.register) if size == 8 else ("float", self.single)
+        value = get(i.rs2)
+        self.emit(f"store {kind} {value}, ptr {self.host(i)}, align 1")
 
     def atomic(self, i: Instruction) -> None:
         """lr, sc and amo [unpriv 13]; misaligned ones are the engine's."""

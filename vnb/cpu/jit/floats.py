@@ -1,10 +1,11 @@
 """The float instructions of a region: by the host where that is exact, else by the engine."""
 
+from vnb.cpu.isa import Row
 from vnb.cpu.jit.access import Accesses
 from vnb.cpu.jit.graph import Instruction
 from vnb.cpu.jit.lines import LIKELY
-from vnb.cpu.jit.meaning import guard, has_meaning, meaning, ordinary
-from vnb.cpu.state import F0, SINK
+from vnb.cpu.jit.meaning import FLOATS, guard, has_meaning, meaning, ordinary
+from vnb.cpu.state import SINK
 
 DYNAMIC = 7
 NOT_FAST = 1 << 63
@@ -16,12 +17,14 @@ CANONICAL_NAN = "0x7FF8000000000000"
 
 def computes(i: Instruction) -> bool:
     """Whether the host's float arithmetic can do an instruction."""
-    return i.row.kind in ("float", "fma") and has_meaning(i.row) and "when 1" not in i.row.meaning
+    row = i.row
+    return row.kind in FLOATS and has_meaning(row) and not (row.is_exact and row.guard == "1")
 
 
 def depends_on_frm(i: Instruction) -> bool:
     """Whether the host rounds as frm has it if that is the nearest, and the engine else."""
-    return computes(i) and " when " not in i.row.meaning and i.immediate >> 8 & 7 == DYNAMIC
+    rounded = computes(i) and i.row.rounds and not i.row.is_exact
+    return rounded and i.slot < NOT_FAST and i.immediate >> 8 & 7 == DYNAMIC
 
 
 class Floats(Accesses):
@@ -30,59 +33,79 @@ class Floats(Accesses):
     def float(self, i: Instruction) -> None:
         """The host's arithmetic where that is exact, else the engine's."""
         self.need_float(i)
-        values = self.operands(i)
+        self.need_boxed(i)
+        sources, values = self.sources(i), self.operands(i)
         if not self.is_possible(i):
-            self.soft_float(i, values)
+            self.soft_float(i, sources)
             return
         slow, done = self.new("s"), self.new("f")
-        self.set_register(i.rd, self.host_float(i, values, slow))
+        put = self.set_single if i.row.result == "s" else self.set_register
+        put(i.rd, self.host_float(i, values, slow))
         if self.is_sure(i):
             return
         self.emit(f"br label %{done}")
         self.label(slow)
-        self.soft_float(i, values)
+        self.soft_float(i, sources)
         self.emit(f"br label %{done}")
         self.label(done)
-        self.read.pop(i.rd, None)
+        for known in (self.read, self.singles):
+            known.pop(i.rd, None)
+
+    def need_boxed(self, i: Instruction) -> None:
+        """What else an operand reads as that is no boxed single, the interpreter knows."""
+        for register in i.singles:
+            if register not in self.boxed:
+                self.demand(self.is_boxed(register), self.way_out(i))
+                self.boxed.add(register)
+
+    def is_boxed(self, register: int) -> str:
+        bits = self.value(f"bitcast double {self.register(register)} to i64")
+        upper = self.value(f"ashr i64 {bits}, 32")
+        return self.value(f"icmp eq i64 {upper}, -1")
 
     def is_possible(self, i: Instruction) -> bool:
         """Whether the host has the operation, and the rounding mode that the slot names."""
         if not has_meaning(i.row) or (i.row.kind == "fma" and not self.on.fma):
             return False
-        return " when " in i.row.meaning or i.slot < NOT_FAST
+        return i.row.is_exact or i.slot < NOT_FAST
+
+    def tests(self, row: Row) -> bool:
+        """Whether there is a guard to look at; strict comparisons and conversions know NaNs."""
+        return row.guard not in ("", "1") and not (self.strict and row.guard.startswith("ord"))
 
     def is_sure(self, i: Instruction) -> bool:
         """Whether the host never needs the engine for an operation that it has."""
-        if " when " in i.row.meaning:
-            return i.row.meaning.endswith(" when 1") or (
-                self.strict and "when ordd" in i.row.meaning
-            )
-        return self.strict and i.row.kind != "fma"
+        if self.tests(i.row) or i.row.kind == "fma":
+            return False
+        return self.strict or i.row.is_exact
 
     def host_float(self, i: Instruction, values: dict[str, str], slow: str) -> str:
         """The result on the host; goes to `slow` where that may be wrong."""
-        if " when " in i.row.meaning:
-            if not self.is_sure(i):
-                self.demand(self.fill(guard(i.row), values), slow)
-            return self.fill(meaning(i.row), values)
+        row = i.row
+        if not self.strict and not row.is_exact:
+            flag = "fma_fast" if row.kind == "fma" else "float_fast"
+            if flag not in self.flags:
+                self.flags[flag] = self.value(f"icmp ne i64 {self.word(flag)}, 0")
+            self.demand(self.flags[flag], slow)
+        if self.tests(row):
+            self.demand(self.fill(guard(row), values), slow)
+        result = self.fill(meaning(row), values)
         if self.strict:
-            return self.strict_float(i, values, slow)
-        flag = "fma_fast" if i.row.kind == "fma" else "float_fast"
-        if flag not in self.flags:
-            self.flags[flag] = self.value(f"icmp ne i64 {self.word(flag)}, 0")
-        self.demand(self.flags[flag], slow)
-        result = self.fill(meaning(i.row), values)
-        self.demand(self.fill(ordinary(), {"result": result}), slow)
+            return self.one_nan(row, result, slow)
+        if not row.guard:
+            self.demand(self.fill(ordinary(row), {"result": result}), slow)
         return result
 
-    def strict_float(self, i: Instruction, values: dict[str, str], slow: str) -> str:
-        """Any result but a NaN is right, and the host notes the exceptions.
+    def one_nan(self, row: Row, result: str, slow: str) -> str:
+        """Any result of strict arithmetic but a NaN is right, and the host notes the exceptions.
 
         Of NaNs RISC-V has one, and x86 forgets to raise NV when it adds a NaN to 0 × ∞.
         """
-        result = self.fill(meaning(i.row), values)
-        number = self.value(f"fcmp ord double {result}, {result}")
-        if i.row.kind == "fma":
+        if not row.result or (row.guard and not row.guard.startswith("ord")):
+            return result
+        kind = "float" if row.result == "s" else "double"
+        number = self.value(f"fcmp ord {kind} {result}, {result}")
+        if row.kind == "fma":
             self.demand(number, slow)
             return result
         good, bad, done = self.new("g"), self.new("n"), self.new("c")
@@ -92,19 +115,19 @@ class Floats(Accesses):
         self.label(good)
         self.emit(f"br label %{done}")
         self.label(done)
-        return self.value(f"phi double [ {result}, %{good} ], [ {CANONICAL_NAN}, %{bad} ]")
+        return self.value(f"phi {kind} [ {result}, %{good} ], [ {CANONICAL_NAN}, %{bad} ]")
 
-    def soft_float(self, i: Instruction, values: dict[str, str]) -> None:
+    def soft_float(self, i: Instruction, sources: dict[str, str]) -> None:
         """A call of the engine, which reads the third operand from, and writes to, its state."""
         words = []
         for letter in "ab":
-            value = values.get(letter, "0")
+            value = sources.get(letter, "0")
             if letter.upper() in i.row.bits:
                 value = self.value(f"bitcast double {value} to i64")
             words.append(f"i64 {value}")
-        if "c" in values:
-            place = self.state(F0 + (i.immediate & 31))
-            self.emit(f"store double {values['c']}, ptr {place}")
+        if "c" in sources:
+            place = self.state(i.rs3)
+            self.emit(f"store double {sources['c']}, ptr {place}")
         if self.strict:
             self.emit("call void @llvm.x86.sse.stmxcsr(ptr %mxcsr) #0")
         function = self.word("region_float", "ptr")
@@ -116,6 +139,8 @@ class Floats(Accesses):
         if i.rd != SINK:
             value = self.value(f"load {self.kind(i.rd)}, ptr {self.state(i.rd)}")
             self.set_register(i.rd, value)
+        if i.row.result == "s":
+            self.boxed.add(i.rd)
 
     def hand_flags_over(self) -> None:
         """Tell the engine of exceptions that it does not know of."""

@@ -5,7 +5,7 @@ from functools import cache
 
 from vnb.cpu.csr import NUMBERS
 from vnb.cpu.isa import BY_NAME, ROWS, Row
-from vnb.cpu.state import SINK
+from vnb.cpu.state import F0, SINK
 
 READ, WRITE = 1, 2
 ACCESSES = {
@@ -42,6 +42,16 @@ class Instruction:
     @property
     def rs2(self) -> int:
         return self.slot >> 24 & 255
+
+    @property
+    def rs3(self) -> int:
+        return F0 + (self.immediate & 31)
+
+    @property
+    def singles(self) -> list[int]:
+        """The registers that must hold NaN-boxed singles."""
+        registers = {"a": self.rs1, "b": self.rs2, "c": self.rs3}
+        return [registers[letter] for letter in self.row.singles]
 
     @property
     def sources(self) -> set[int]:

@@ -7,6 +7,8 @@ from vnb.cpu.jit.meaning import Template
 from vnb.cpu.jit.strict import strict
 from vnb.cpu.state import F0, OFFSETS, SINK
 
+ALL_ONES = "bitcast (<4 x i32> <i32 -1, i32 -1, i32 -1, i32 -1> to <4 x float>)"
+"""A box without its single; the upper half is never looked at."""
 LIKELY = "!prof !0"
 METADATA = '!0 = !{!"branch_weights", i32 2000, i32 1}\n'
 
@@ -27,8 +29,9 @@ class Lines:
     """A function under construction; `cold` collects what rarely runs.
 
     Within a block, `left` is the budget that it began with and `done` counts instructions before
-    the one being written. A register is read from its variable once in a block. `nearest`: whether
-    anything in the block depends on frm.
+    the one being written. A register is read from its variable once in a block. `singles` are the
+    numbers in registers that hold some, and `boxed` the registers that surely hold boxed singles.
+    `nearest`: whether anything in the block depends on frm.
     """
 
     def __init__(self, host: Host, strict: bool) -> None:
@@ -44,6 +47,8 @@ class Lines:
     def begin_block(self) -> None:
         """Forget what held in the block before."""
         self.read: dict[int, str] = {}
+        self.singles: dict[int, str] = {}
+        self.boxed: set[int] = set()
         self.flags: dict[str, str] = {}
         self.left = self.after = ""
         self.done = 0
@@ -91,21 +96,42 @@ class Lines:
             return
         self.used[register] = self.changed[register] = None
         self.read[register] = value
+        self.singles.pop(register, None)
+        self.boxed.discard(register)
         self.emit(f"store {self.kind(register)} {value}, ptr %r{register}")
+
+    def single(self, register: int) -> str:
+        """The number in the low half of a float register."""
+        if register not in self.singles:
+            wide = self.value(
+                f"insertelement <2 x double> poison, double {self.register(register)}, i64 0"
+            )
+            lanes = self.value(f"bitcast <2 x double> {wide} to <4 x float>")
+            self.singles[register] = self.value(f"extractelement <4 x float> {lanes}, i64 0")
+        return self.singles[register]
+
+    def set_single(self, register: int, value: str) -> None:
+        """A register gets a boxed single."""
+        lanes = self.value(f"insertelement <4 x float> {ALL_ONES}, float {value}, i64 0")
+        wide = self.value(f"bitcast <4 x float> {lanes} to <2 x double>")
+        self.set_register(register, self.value(f"extractelement <2 x double> {wide}, i64 0"))
+        self.singles[register] = value
+        self.boxed.add(register)
 
     def state(self, register: int) -> str:
         """Where machine state keeps a register."""
         return self.value(f"getelementptr i8, ptr %S, i64 {8 * register}")
 
+    def sources(self, i: Instruction) -> dict[str, str]:
+        """What its source registers hold."""
+        registers = {"a": i.rs1, "b": i.rs2, "c": i.rs3}
+        bits = i.row.bits.lower()
+        return {letter: self.register(r) for letter, r in registers.items() if letter in bits}
+
     def operands(self, i: Instruction) -> dict[str, str]:
-        bits = i.row.bits
-        values = {"i": str(i.immediate)}
-        if "a" in bits.lower():
-            values["a"] = self.register(i.rs1)
-        if "b" in bits.lower():
-            values["b"] = self.register(i.rs2)
-        if "C" in bits:
-            values["c"] = self.register(F0 + (i.immediate & 31))
+        values = {"i": str(i.immediate)} | self.sources(i)
+        for letter, register in zip(i.row.singles, i.singles, strict=True):
+            values[letter] = self.single(register)
         if "pc" in i.row.meaning:
             values["pc"] = self.address(i.at)
         return values

@@ -11,11 +11,14 @@ from typing import Any
 from llvmlite import ir
 
 from vnb.cpu import dialect, lower_llvm
-from vnb.cpu.emit import EMIT, F64, I1, I64, OPERATORS, Value, const
+from vnb.cpu.emit import EMIT, F32, F64, I1, I32, I64, OPERATORS, Value, const, single
 from vnb.cpu.isa import ROWS, Row
 
 WORDS_OF_ROWS = Path(dialect.__file__).parent / "source" / "integer.py"
 """Where the functions are that rows speak of beside the words."""
+
+FLOATS = ("float", "round", "fma")
+"""Kinds of rows that are the host's float arithmetic, when that will do."""
 
 OPERANDS = ("a", "b", "c", "i", "m", "pc")
 
@@ -43,6 +46,9 @@ class Template:
         return "".join(pieces), result
 
 
+BOX = 0xFFFFFFFF00000000
+
+
 class _Builder(ir.IRBuilder):  # type: ignore[misc]  # llvmlite is untyped
     """A builder in which casts that undo each other leave nothing behind."""
 
@@ -51,21 +57,19 @@ class _Builder(ir.IRBuilder):  # type: ignore[misc]  # llvmlite is untyped
             return value.operands[0]
         return super().bitcast(value, typ, name)
 
-
-def _expression(row: Row) -> str:
-    """What a row computes: a result, a condition, or the target of a jump."""
-    if row.kind == "amo":
-        return row.rest.split(None, 1)[1]
-    return row.rest.partition(" when ")[0]
-
-
-def _guard(row: Row) -> str:
-    return row.rest.partition(" when ")[2]
+    def trunc(self, value: Value, typ: ir.Type, name: str = "") -> Value:
+        """The low half of a single in its box, or of one without, is the single."""
+        low = value
+        if getattr(low, "opname", "") == "or" and getattr(low.operands[1], "constant", 0) == BOX:
+            low = low.operands[0]
+        if getattr(low, "opname", "") == "zext" and low.operands[0].type == typ:
+            return low.operands[0]
+        return super().trunc(value, typ, name)
 
 
 def has_meaning(row: Row) -> bool:
     """Whether the row says what it computes; the others belong to the engine."""
-    return row.kind in ("d", "if", "jump", "amo", "fma", "float") and row.meaning != "float"
+    return row.kind in ("d", "if", "jump", "amo", *FLOATS) and row.meaning != "float"
 
 
 @cache
@@ -75,9 +79,9 @@ def _functions() -> dict[str, ast.FunctionDef]:
     parameters = ", ".join(OPERANDS)
     for number, row in enumerate(ROWS):
         if has_meaning(row):
-            text += f"\n\ndef row{number}({parameters}):\n    return {_expression(row)}\n"
-            if _guard(row):
-                text += f"\n\ndef guard{number}({parameters}):\n    return {_guard(row)}\n"
+            text += f"\n\ndef row{number}({parameters}):\n    return {row.expression}\n"
+            if row.guard:
+                text += f"\n\ndef guard{number}({parameters}):\n    return {row.guard}\n"
     return {function.name: function for function in dialect.lower(text).functions}
 
 
@@ -103,6 +107,8 @@ class _Reading:
                 return const(number)
             case ast.Name(name):
                 value = names[name]
+                if value.type == F32:  # the upper half is not looked at
+                    return b.zext(b.bitcast(value, I32), I64)
                 return b.bitcast(value, I64) if value.type == F64 else value
             case ast.Call(ast.Name(name), arguments):
                 return self.call(name, [self.value(argument, names) for argument in arguments])
@@ -110,8 +116,13 @@ class _Reading:
                 return b.not_(self.truth(operand, names))
             case ast.UnaryOp(ast.Invert(), operand):
                 return b.not_(self.value(operand, names))
-            case ast.BinOp(left, operator, right) | ast.Compare(left, [operator], [right]):
-                emit = OPERATORS[type(operator).__name__]
+            case ast.BinOp(left, operator, right):
+                x, y = self.value(left, names), self.value(right, names)
+                if isinstance(x, ir.Constant) and isinstance(y, ir.Constant):
+                    return const(dialect.fold(operator, x.constant, y.constant))
+                return OPERATORS[type(operator).__name__](b, x, y)
+            case ast.Compare(left, [relation], [right]):
+                emit = OPERATORS[type(relation).__name__]
                 return emit(b, self.value(left, names), self.value(right, names))
         raise dialect.DialectError(f"{ast.unparse(node)} is not the meaning of a row")
 
@@ -143,6 +154,16 @@ def _definition(name: str) -> str:
     return str(lower_llvm.build(engine, "ccc", "ccc").globals[name])
 
 
+def _needed(block: ir.Block, value: Value) -> list[Value]:
+    """The instructions of a block that a value depends on."""
+    needed, found = {id(value)}, []
+    for instruction in reversed(block.instructions):
+        if id(instruction) in needed:
+            needed |= {id(operand) for operand in instruction.operands}
+            found.append(instruction)
+    return found[::-1]
+
+
 def _template(function: ast.FunctionDef, types: Mapping[str, ir.Type], result: ir.Type) -> Template:
     module = ir.Module()
     parameters = [parameter.arg for parameter in function.args.args]
@@ -157,9 +178,11 @@ def _template(function: ast.FunctionDef, types: Mapping[str, ir.Type], result: i
     names = dict(zip(parameters, shell.args, strict=True))
     if result is I1:
         value = reading.truth(inside, names)
+    elif result is F32:
+        value = single(builder, reading.value(inside, names))
     else:
         value = builder.bitcast(reading.value(inside, names), result)
-    text = "".join(f"  {instruction}\n" for instruction in builder.block.instructions)
+    text = "".join(f"  {instruction}\n" for instruction in _needed(builder.block, value))
     pieces = tuple(re.split(r'%"([^"]*)"', text))
     declares = {
         str(declared).strip()
@@ -172,17 +195,22 @@ def _template(function: ast.FunctionDef, types: Mapping[str, ir.Type], result: i
 
 
 def _types(row: Row) -> dict[str, ir.Type]:
-    """Float registers are doubles, whatever they hold."""
-    return {letter: F64 for letter in "abc" if letter.upper() in row.bits}
+    """Float registers are doubles, but where they must hold singles."""
+    types = {letter: F64 for letter in "abc" if letter.upper() in row.bits}
+    return types | dict.fromkeys(row.singles, F32)
+
+
+def _result(row: Row) -> ir.Type:
+    return {"s": F32, "d": F64}.get(row.result, I64)
 
 
 @cache
 def meaning(row: Row) -> Template:
-    """What a row of kind d, if, jump, amo, float or fma computes."""
+    """What a row that says it computes; a single as a float of LLVM."""
     function = _functions()[f"row{ROWS.index(row)}"]
     if row.kind == "if":
         return _template(function, {}, I1)
-    return _template(function, _types(row), F64 if "D" in row.bits else I64)
+    return _template(function, _types(row), _result(row))
 
 
 @cache
@@ -192,6 +220,7 @@ def guard(row: Row) -> Template:
 
 
 @cache
-def ordinary() -> Template:
-    """Whether a double (`result`) is far from both ends of the exponents."""
-    return _template(_functions()["is_ordinary"], {"result": F64}, I1)
+def ordinary(row: Row) -> Template:
+    """Whether a result (`result`) is far from both ends of the exponents."""
+    function = _functions()[f"is_ordinary{row.result}"]
+    return _template(function, {"result": _result(row)}, I1)

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vnb.clock import NANOSECONDS_PER_TICK
+from vnb.cpu.state import REGION_VISITS, State
+
 if TYPE_CHECKING:
     from vnb.cpu.jit.region import Region
 
@@ -58,6 +61,56 @@ def counted(number: int, what: str) -> str:
 
 
 @dataclass(frozen=True)
+class Times:
+    """For how many seconds of the host's clock a hart was in each tier.
+
+    An estimate: regions are timed at one visit in 256, and what remains of the time in the engine
+    is divided by where the hart is found every 16,384 instructions. So an instruction interpreted
+    here and there among blocks counts like one of theirs, although it takes longer.
+    """
+
+    regions: float
+    """In regions."""
+    blocks: float
+    """In blocks."""
+    interpreter: float
+    """In neither: instructions one by one, traps, page walks, decoding."""
+    outside: float
+    """Measured: outside the engine, with devices and the translator, waiting, or paused."""
+
+    @property
+    def inside(self) -> float:
+        """Measured, up to the last look: in the engine, whichever tier."""
+        return self.regions + self.blocks + self.interpreter
+
+    @classmethod
+    def of(cls, state: State) -> "Times":
+        """What the engine noted since the hart's reset."""
+        elsewhere = state.ticks_blocks + state.ticks_interpreter
+        inside = elsewhere + state.ticks_regions
+        visits = state.ticks_visits << REGION_VISITS
+        regions = min(inside, visits) if visits < 1 << 63 else 0  # less than nothing, by rounding
+        blocks = (inside - regions) * state.ticks_blocks / elsewhere if elsewhere else 0.0
+        second = 1e9 / NANOSECONDS_PER_TICK
+        return cls(
+            regions=regions / second,
+            blocks=blocks / second,
+            interpreter=(inside - regions - blocks) / second,
+            outside=state.ticks_outside / second,
+        )
+
+    def __str__(self) -> str:
+        if not self.inside:
+            return "0.00 s"
+        parts = (self.regions, self.blocks, self.interpreter)
+        shares = [f"{part / self.inside:.0%}" for part in parts]
+        return (
+            f"{self.inside:.2f} s: about {shares[0]} in regions, {shares[1]} in blocks,"
+            f" {shares[2]} interpreting"
+        )
+
+
+@dataclass(frozen=True)
 class Report:
     """What a translator did: its regions, and how many instructions each of them retired."""
 
@@ -75,6 +128,8 @@ class Report:
     """Regions whose code had changed before they were ready."""
     evictions: int
     """Times that all regions were forgotten, for want of room or because code was replaced."""
+    time: Times
+    """That the hart spent in each tier, and outside of them."""
 
     @property
     def bytes(self) -> int:
@@ -110,6 +165,8 @@ class Report:
         yield "took", f"{self.seconds:.2f} s"
         yield "joined", counted(self.blocks, "block")
         yield "retired", f"{self.share:.0%} of {counted(self.total, 'instruction')}"
+        yield "ran", str(self.time)
+        yield "was away", f"{self.time.outside:.2f} s, for devices and translating, or waiting"
         yield "left", counted(self.exits, "time")
         yield "refused", counted(self.refused, "region")
         yield "began anew", counted(self.evictions, "time")

@@ -19,7 +19,7 @@ from vnb.cpu import objects
 from vnb.cpu.isa import ROWS, Row
 from vnb.cpu.jit.access import BOX, width
 from vnb.cpu.jit.graph import ACCESSES, READ, WRITE
-from vnb.cpu.jit.meaning import Template, guard, has_meaning, meaning, ordinary
+from vnb.cpu.jit.meaning import FLOATS, Template, guard, has_meaning, meaning, ordinary
 from vnb.cpu.lower_llvm import CARRIED
 from vnb.cpu.read_llvm import calling_convention, target_machine
 from vnb.cpu.state import (
@@ -55,6 +55,11 @@ RANGES = {"I": 1, "PC": 1, "AFTER": 1, "SLOT": 2}
 
 PREFIX = "stencils-"
 """What the table is called in the cache of compiled code."""
+
+MADE_FROM = (
+    *objects.MADE_FROM, "jit/access.py", "jit/graph.py", "jit/meaning.py", "jit/stencils.py",
+)  # fmt: skip
+"""The sources that decide what the table is."""
 
 RECORDS = (STENCIL_LEAVE + 1) * STENCIL_BYTES
 """Bytes of the table before the code."""
@@ -178,7 +183,11 @@ class _Stencil:
 
     def operands(self, row: Row) -> dict[str, str]:
         values = {"i": hole("I")}
+        for letter in row.singles:
+            values[letter] = self.single(letter.upper())
         for letter in "ABC":
+            if letter.lower() in values:
+                continue
             if letter in row.bits:
                 values[letter.lower()] = self.register(letter, "double")
             elif letter.lower() in row.bits:
@@ -222,25 +231,39 @@ class _Stencil:
             value = self.value(f"trunc i64 {value} to {kind}")
         self.lines.append(f"store {kind} {value}, ptr {place}, align 1")
 
+    def single(self, letter: str) -> str:
+        """The number in a register that holds a boxed single; else this is the interpreter's."""
+        place = self.at("%S", hole(letter))
+        upper = self.value(f"load i32, ptr {self.at(place, '4')}")
+        self.demand(self.value(f"icmp eq i32 {upper}, -1"))
+        return self.value(f"load float, ptr {place}")
+
+    def set_single(self, value: str) -> None:
+        place = self.at("%S", hole("D"))
+        self.lines.append(f"store float {value}, ptr {place}")
+        self.lines.append(f"store i32 -1, ptr {self.at(place, '4')}")
+
     def float(self, row: Row) -> None:
-        condition = row.meaning.partition(" when ")[2]
-        if condition:
+        if row.is_exact:
             self.need_float()
         else:
             self.need_float("fma_fast" if row.kind == "fma" else "float_fast")
         values = self.operands(row)
-        if condition not in ("", "1"):
+        if row.guard not in ("", "1"):
             self.demand(self.fill(guard(row), values))
         result = self.fill(meaning(row), values)
-        if not condition:
-            self.demand(self.fill(ordinary(), {"result": result}))
-        self.set_register(result, "double" if "D" in row.bits else "i64")
+        if not row.guard:
+            self.demand(self.fill(ordinary(row), {"result": result}))
+        if row.result == "s":
+            self.set_single(result)
+        else:
+            self.set_register(result, "double" if row.result else "i64")
 
     def instruction(self, row: Row) -> None:
         """What a row does; the next stencil follows."""
         if row.kind in ("load", "store", "fload", "fstore"):
             self.access(row)
-        elif row.kind in ("float", "fma"):
+        elif row.kind in FLOATS:
             self.float(row)
         elif row.kind == "if":
             self.branch(f"xor i1 {self.fill(meaning(row), self.operands(row))}, false")
@@ -262,23 +285,25 @@ class _Stencil:
 
 def _special() -> dict[int, _Stencil]:
     """Stencils of no operation."""
-    enter, step, go, leave = (_Stencil(name) for name in ("enter", "step", "go", "leave"))
+    names = "enter", "step", "refuse", "go", "leave"
+    enter, step, refuse, go, leave = stencils = tuple(map(_Stencil, names))
     enter.branch(f"icmp ult i64 %left, {hole('COUNT')}")
     enter.jump("@ON")
-    for stencil in (step, go, leave):
+    refuse.lines.append(f"store i64 1, ptr {refuse.at('%S', str(OFFSETS['block_refused']))}")
+    for stencil in (step, refuse, go, leave):
         pc = stencil.value(f"add i64 %pc, {hole('PC')}")
         left = stencil.value(f"sub i64 %left, {hole('COUNT')}")
-        if stencil is step:
+        if stencil in (step, refuse):
             stencil.interpret(hole("SLOT"), pc=pc, left=left)
         elif stencil is go:
             stencil.dispatch(pc, left)
         else:
             stencil.cross(pc, left)
-    return dict(enumerate((enter, step, go, leave), STENCIL_ENTER))
+    return dict(enumerate(stencils, STENCIL_ENTER))
 
 
 def _kind(row: Row) -> int:
-    if row.kind in ("float", "fma") and " when " not in row.meaning:
+    if row.kind in FLOATS and not row.is_exact:
         return KIND_ROUNDS
     if row.kind == "if":
         return KIND_BRANCH
@@ -368,9 +393,8 @@ def table() -> bytes | None:
         or "linux" not in llvm.get_default_triple()
     ):
         return None
-    key = "stencils-" + objects.key(
-        llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    )
+    features = llvm.get_host_cpu_features().flatten()
+    key = PREFIX + objects.key(llvm.get_host_cpu_name(), features, made_from=MADE_FROM)
     return objects.get(key) or objects.put(key, _laid_out(_compiled()))
 
 

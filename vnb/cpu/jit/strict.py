@@ -10,39 +10,75 @@ import re
 DYNAMIC, STRICT = 'metadata !"round.dynamic"', 'metadata !"fpexcept.strict"'
 CONSTRAINED = "llvm.experimental.constrained"
 
-# what a template says                          → what a strict region says
-_ARITHMETIC = re.compile(r"= (fadd|fsub|fmul|fdiv) double ([^,]+), (\S+)")
-_FUNCTION = re.compile(r'= call double @"llvm\.(sqrt|fma)\.f64"\(([^)]*)\)')
-_COMPARISON = re.compile(r"= fcmp (oeq|olt|ole) double ([^,]+), (\S+)")
+WIDTHS = {"float": "f32", "double": "f64", "i64": "i64"}
 
-DECLARES = frozenset(
-    [
-        *(
-            f"declare double @{CONSTRAINED}.{name}.f64({'double, ' * operands}metadata, metadata)"
-            for name, operands in {
-                "fadd": 2, "fsub": 2, "fmul": 2, "fdiv": 2, "sqrt": 1, "fma": 3,
-            }.items()
-        ),
-        f"declare i1 @{CONSTRAINED}.fcmp.f64(double, double, metadata, metadata)",
-        f"declare i1 @{CONSTRAINED}.fcmps.f64(double, double, metadata, metadata)",
-        "declare void @llvm.x86.sse.ldmxcsr(ptr)",
-        "declare void @llvm.x86.sse.stmxcsr(ptr)",
-        "attributes #0 = { strictfp }",
-    ]
-)  # fmt: skip
+# what a template says                          → what a strict region says
+_ARITHMETIC = re.compile(r"= (fadd|fsub|fmul|fdiv) (float|double) ([^,]+), (\S+)")
+_FUNCTION = re.compile(r'= call (float|double) @"llvm\.(sqrt|fma)\.f\d\d"\(([^)]*)\)')
+_COMPARISON = re.compile(r"= fcmp (oeq|olt|ole) (float|double) ([^,]+), (\S+)")
+_CONVERSION = re.compile(r"= (fpext|fptrunc|sitofp|fptosi) (\S+) (\S+) to (\S+)")
+
+ROUNDED = ("fptrunc", "sitofp")
+"""Conversions that the rounding mode concerns: fpext is exact, fptosi always goes towards zero."""
+
+
+def _declares() -> frozenset[str]:
+    """Of all functions that strict text calls."""
+    rounded, plain = ", metadata, metadata)", ", metadata)"
+    lines = ["declare void @llvm.x86.sse.ldmxcsr(ptr)", "declare void @llvm.x86.sse.stmxcsr(ptr)"]
+    for kind, width in (("float", "f32"), ("double", "f64")):
+        operations = {"fadd": 2, "fsub": 2, "fmul": 2, "fdiv": 2, "sqrt": 1, "fma": 3}
+        for name, operands in operations.items():
+            several = ", ".join([kind] * operands)
+            lines.append(f"declare {kind} @{CONSTRAINED}.{name}.{width}({several}{rounded}")
+        for name in ("fcmp", "fcmps"):
+            lines.append(f"declare i1 @{CONSTRAINED}.{name}.{width}({kind}, {kind}{rounded}")
+        lines.append(f"declare {kind} @{CONSTRAINED}.sitofp.{width}.i64(i64{rounded}")
+        lines.append(f"declare i64 @{CONSTRAINED}.fptosi.i64.{width}({kind}{plain}")
+    lines.append(f"declare double @{CONSTRAINED}.fpext.f64.f32(float{plain}")
+    lines.append(f"declare float @{CONSTRAINED}.fptrunc.f32.f64(double{rounded}")
+    return frozenset([*lines, "attributes #0 = { strictfp }"])
+
+
+DECLARES = _declares()
+
+
+def _arithmetic(match: re.Match[str]) -> str:
+    name, kind, x, y = match.groups()
+    operands = f"{kind} {x}, {kind} {y}, {DYNAMIC}, {STRICT}"
+    return f"= call {kind} @{CONSTRAINED}.{name}.{WIDTHS[kind]}({operands}) #0"
+
+
+def _function(match: re.Match[str]) -> str:
+    kind, name, operands = match.groups()
+    return f"= call {kind} @{CONSTRAINED}.{name}.{WIDTHS[kind]}({operands}, {DYNAMIC}, {STRICT}) #0"
 
 
 def _compare(match: re.Match[str]) -> str:
-    """Equality is quiet; the other two raise NV for any NaN [unpriv 21.8]."""
-    word = "fcmp" if match[1] == "oeq" else "fcmps"
-    operands = f'double {match[2]}, double {match[3]}, metadata !"{match[1]}", {STRICT}'
-    return f"= call i1 @{CONSTRAINED}.{word}.f64({operands}) #0"
+    """Equality is quiet; the other two raise NV for any NaN [unpriv 20.8]."""
+    relation, kind, x, y = match.groups()
+    word = "fcmp" if relation == "oeq" else "fcmps"
+    operands = f'{kind} {x}, {kind} {y}, metadata !"{relation}", {STRICT}'
+    return f"= call i1 @{CONSTRAINED}.{word}.{WIDTHS[kind]}({operands}) #0"
+
+
+def _convert(match: re.Match[str]) -> str:
+    name, source, x, target = match.groups()
+    rounding = f"{DYNAMIC}, " if name in ROUNDED else ""
+    types = f"{WIDTHS[target]}.{WIDTHS[source]}"
+    return f"= call {target} @{CONSTRAINED}.{name}.{types}({source} {x}, {rounding}{STRICT}) #0"
+
+
+REWRITTEN = {
+    _ARITHMETIC: _arithmetic,
+    _FUNCTION: _function,
+    _COMPARISON: _compare,
+    _CONVERSION: _convert,
+}
 
 
 def strict(text: str) -> str:
     """The same operations, in an order that LLVM keeps and with the exceptions that they raise."""
-    text = _ARITHMETIC.sub(
-        rf"= call double @{CONSTRAINED}.\1.f64(double \2, double \3, {DYNAMIC}, {STRICT}) #0", text
-    )
-    text = _FUNCTION.sub(rf"= call double @{CONSTRAINED}.\1.f64(\2, {DYNAMIC}, {STRICT}) #0", text)
-    return _COMPARISON.sub(_compare, text)
+    for said, rewrite in REWRITTEN.items():
+        text = said.sub(rewrite, text)
+    return text

@@ -8,6 +8,7 @@ engine has to do leaves everything as it was before that instruction.
 """
 
 from vnb.cpu.jit.access import groups, kept_names
+from vnb.cpu.jit.boxes import boxed
 from vnb.cpu.jit.floats import Floats, computes, depends_on_frm
 from vnb.cpu.jit.graph import ENDS, Block, Graph, Instruction, Place, budget
 from vnb.cpu.jit.lines import LIKELY, METADATA, Host
@@ -30,6 +31,7 @@ class Writer(Floats):
         self.needs = budget(graph).needs
         self.pages = graph.pages()
         self.steady_in = steady(graph)
+        self.boxed_in = boxed(graph)
         self.groups_of = {
             p: groups(block, graph.lessons.apart) for p, block in graph.blocks.items()
         }
@@ -91,6 +93,7 @@ class Writer(Floats):
         self.after = self.value(f"sub i64 {self.left}, {count}")
         self.emit(f"store i64 {self.after}, ptr %left")
         self.groups, self.found = self.groups_of[place], {}
+        self.boxed = set(self.boxed_in[place])
         self.nearest = self.strict and any(map(depends_on_frm, block.instructions))
         self.steady = self.steady_in.get(place, frozenset())
         for i in block.instructions:
@@ -184,6 +187,7 @@ class Writer(Floats):
             self.block(block)
         body = self.lines + self.cold
         self.lines = []
+        self.begin_block()
         self.prologue()
         self.lines += body
         self.epilogue()
@@ -213,9 +217,13 @@ class Writer(Floats):
             self.emit("%mxcsr = alloca i64")
             self.emit(f"store i64 {self.word('mxcsr')}, ptr %mxcsr")
             self.emit("call void @llvm.x86.sse.ldmxcsr(ptr %mxcsr) #0")
+        for register in sorted(self.boxed_in[self.graph.entry]):
+            self.demand(self.is_boxed(register), "refused")
         self.emit(f"br label %{self.labels[self.graph.entry]}")
 
     def epilogue(self) -> None:
+        self.label("refused")
+        self.emit("ret i64 %budget")
         self.label("leave")
         for register in self.changed:
             kind = self.kind(register)

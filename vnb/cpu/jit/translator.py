@@ -14,7 +14,7 @@ from vnb.cpu.jit.graph import Lessons
 from vnb.cpu.jit.kept import Digests, Sightings, discard, keep, recall
 from vnb.cpu.jit.places import JOINED, TRANSLATED, DecodedPages, Layout, head
 from vnb.cpu.jit.region import Region, refine, translate
-from vnb.cpu.jit.report import Report
+from vnb.cpu.jit.report import Report, Times
 from vnb.cpu.state import OFFSETS, REGION_COUNT, REGION_EXITS, REGION_RECORD, REGIONS, State
 from vnb.memory import Memory
 
@@ -353,4 +353,5 @@ class Translator:
             exits=self.state.n_region_exits,
             refused=self.refused,
             evictions=self.restarts,
+            time=Times.of(self.state),
         )

@@ -242,6 +242,6 @@ def make_ways_out(S, place, first, ways):
             place = go_on(S, place, first, pc, count)
         else:
             set_holes(S, w, pc, count)
-            place = add_last(S, stencil_of(S, STENCIL_STEP), place)
+            place = add_last(S, stencil_of(S, select(k, STENCIL_STEP, STENCIL_REFUSE)), place)
         k += 1
     return place

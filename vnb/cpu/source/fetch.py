@@ -8,6 +8,7 @@ LENGTH_4 = 4 << 32
 
 # rounding modes in instructions: DYNAMIC stands for frm
 NEAREST_EVEN = 0
+TOWARDS_ZERO = 1
 DYNAMIC = 7
 NOT_FAST = 1 << 23
 
@@ -210,3 +211,9 @@ def rounding(w):
     if mode == NEAREST_EVEN or mode == DYNAMIC:
         return mode << 8
     return mode << 8 | NOT_FAST
+
+
+def truncating(w):
+    """The same for conversions to integers, which the host rounds towards zero."""
+    mode = w >> 12 & 7
+    return mode << 8 | select(eq(mode, TOWARDS_ZERO), 0, NOT_FAST)

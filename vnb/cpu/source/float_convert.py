@@ -55,10 +55,7 @@ def inject_sign(fn, a, b, sign):
 
 
 def order_key(x, fmt):
-    """A word that orders, signed, as the numbers do, with -0 just below +0."""
-    if fmt == SINGLE:
-        x = x << 32
-    return x ^ sar(x, 63) >> 1
+    return select(fmt, orderd(x), orders(x))
 
 
 def minimum_or_maximum(S, fn, a, b, fmt):

@@ -81,7 +81,7 @@ def host_double(S, fn, a, b, c):
     else:
         result = muld(a, b)
         error = fmad(a, b, negd(result))
-    exact = eqd(error, 0)
+    exact = feqd(error, 0)
     zero_operand = eq(a << 1, 0) | eq(b << 1, 0)
     if not (safe_exponent(a) & safe_exponent(result) | exact & zero_operand):
         return 0, 0
@@ -104,13 +104,13 @@ def host_single(S, fn, a, b, c):
         exact = is_sum(result, wide_a, wide_b)
     elif fn == FMUL:
         result = muls(a, b)
-        exact = eqd(cvtsd(result), muld(wide_a, wide_b))
+        exact = feqd(cvtsd(result), muld(wide_a, wide_b))
     elif fn == FDIV:
         result = divs(a, b)
-        exact = eqd(muld(cvtsd(result), wide_b), wide_a)
+        exact = feqd(muld(cvtsd(result), wide_b), wide_a)
     elif fn == FSQRT:
         result = sqrts(a)
-        exact = eqd(muld(cvtsd(result), cvtsd(result)), wide_a)
+        exact = feqd(muld(cvtsd(result), cvtsd(result)), wide_a)
     else:
         if S.hostfma == 0:
             return 0, 0
@@ -129,4 +129,4 @@ def host_single(S, fn, a, b, c):
 def is_sum(single, a, b):
     """1 if the single is a + b exactly."""
     total = addd(a, b)
-    return eqd(cvtsd(single), total) & eqd(sum_error(a, b, total), 0)
+    return feqd(cvtsd(single), total) & feqd(sum_error(a, b, total), 0)

@@ -23,7 +23,6 @@ FAULT = 1 << 63
 UPPER_HALF = 0x955  # keeps a kernel's superpages, which begin at 0, from those of programs
 
 MXCSR = 0x1F80  # x86: round to nearest, trap never, no exception noted
-BOX = 0xFFFFFFFF00000000  # a single fills the upper half of its register with ones [unpriv 21.2]
 
 
 def choose_tlbs(S):

@@ -38,7 +38,6 @@ def sample_if_due(S, instret):
         join_if_new(S, S.pc)
     if S.region_refused == 0:
         sample(S, S.pc, 0)
-    S.region_refused = 0
     return 1
 
 

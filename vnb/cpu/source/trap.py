@@ -103,11 +103,16 @@ def retire(S):
         S.left -= 1
 
 
+def time_at(S, ticks):
+    """Guest time in ticks, when the host's clock is at these."""
+    if S.virtual != 0:
+        ticks = quo(S.horizon - S.left + S.skipped, INSTRUCTIONS_PER_TICK)
+    return ticks + S.mtime_offset
+
+
 def mtime(S):
     """Guest time in ticks."""
-    if S.virtual != 0:
-        return quo(S.horizon - S.left + S.skipped, INSTRUCTIONS_PER_TICK) + S.mtime_offset
-    return host_ticks(S.clock_id, S.clock_buffer) + S.mtime_offset
+    return time_at(S, host_clock(S))
 
 
 def update_timers(S, now):
@@ -193,8 +198,11 @@ def event(S):
     if kind != 0:
         return kind
     instret = S.horizon - S.left
-    sample_if_due(S, instret)
-    now = mtime(S)
+    due = sample_if_due(S, instret)
+    ticks = host_clock(S)
+    if due != 0:
+        look_at_tier(S, ticks)
+    now = time_at(S, ticks)
     update_timers(S, now)
     number = interrupt_to_take(S)
     if number != 0:
