@@ -84,8 +84,10 @@ def code(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("mix", MIXES)
 def test_random_programs_end_every_slice_as_interpreted(mix: str, rng: Random) -> None:
     rows, compressed = MIXES[mix]
-    regions = exits = 0
-    for _ in range(3):
+    regions = exits = programs = 0
+    while programs < 3 or not exits:  # under most rounding modes regions have nothing to do
+        programs += 1
+        assert programs < 30
         given = streams.stream(rng, rows, compressed, 250)
         code = loop(given)
         harts = hart("off", given, code), hart("eager", given, code)
@@ -93,7 +95,7 @@ def test_random_programs_end_every_slice_as_interpreted(mix: str, rng: Random) -
         assert harts[1].translator is not None
         regions += len(harts[1].translator.regions)
         exits += harts[1].state.n_region_exits
-    assert regions > 2 and exits > 0
+    assert regions > 2
 
 
 def test_a_region_that_is_left_by_jumps_is_made_again_with_where_they_go(rng: Random) -> None:
