@@ -267,7 +267,7 @@ class Machine:
 
     @property
     def jit(self) -> "Report | None":
-        """What the translator did so far: its regions, hottest first; None if it is off."""
+        """What the translator did so far, and how long the hart was in each tier; None if off."""
         translator = self.hart.translator
         return None if translator is None else translator.report()
 

@@ -33,7 +33,6 @@ DOUBLES = [row for row in FLOAT_ROWS if "d" in types(row) and "s" not in types(r
 SINGLES = [row for row in FLOAT_ROWS if "s" in types(row) and "d" not in types(row)]
 DOUBLES += [BY_NAME["fld"], BY_NAME["fsd"]]
 SINGLES += [BY_NAME["flw"], BY_NAME["fsw"]]
-CONVERSIONS = [row for row in FLOAT_ROWS if row.name.startswith(("fcvt", "fmv", "fmin", "fmax"))]
 COMPRESSED = [
     row
     for row in COMPRESSED_ROWS

@@ -21,7 +21,6 @@ MIXES = {
     "compressed": (streams.INTEGER, streams.COMPRESSED),
     "double": (streams.DOUBLES, []),
     "single": (streams.SINGLES, []),
-    "conversions": ([*streams.CONVERSIONS, *streams.DOUBLES, *streams.SINGLES], []),
     "float": ([*streams.INTEGER, *FLOAT_ROWS], streams.COMPRESSED),
 }
 FLOAT_ON = 3 << 13
