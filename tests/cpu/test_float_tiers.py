@@ -89,7 +89,9 @@ def around(row: Row, rounding: int) -> list[int]:
 
 @pytest.mark.parametrize("row", FLOAT_ROWS, ids=lambda row: row.name)
 @pytest.mark.parametrize("tier", TIERS, indirect=True)
-def test_every_float_instruction_is_exact_in_value_and_flags(tier: str, row: Row) -> None:
+def test_every_float_instruction_is_exact_in_value_and_flags_in_its_tier(
+    tier: str, row: Row
+) -> None:
     for rounding in (DYNAMIC, RTZ) if row.rounds else (DYNAMIC,):
         body = around(row, rounding)
         hart = warm(tier, body)
