@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from vnb.cpu.jit.graph import Instruction
 from vnb.cpu.jit.meaning import Template
-from vnb.cpu.jit.strict import strict
+from vnb.cpu.jit.strict import declares, strict
 from vnb.cpu.state import F0, OFFSETS, SINK
 
 ALL_ONES = "bitcast (<4 x i32> <i32 -1, i32 -1, i32 -1, i32 -1> to <4 x float>)"
@@ -139,9 +139,10 @@ class Lines:
     def fill(self, template: Template, values: dict[str, str]) -> str:
         """Write out a template; the name of its result."""
         text, result = template.fill(self.new("m"), values)
+        self.declares |= template.declares
         if self.strict:
             text = strict(text)
-        self.declares |= template.declares
+            self.declares |= declares(text)
         if text:
             self.emit(text.rstrip("\n"))
         return result

@@ -17,30 +17,20 @@ _ARITHMETIC = re.compile(r"= (fadd|fsub|fmul|fdiv) (float|double) ([^,]+), (\S+)
 _FUNCTION = re.compile(r'= call (float|double) @"llvm\.(sqrt|fma)\.f\d\d"\(([^)]*)\)')
 _COMPARISON = re.compile(r"= fcmp (oeq|olt|ole) (float|double) ([^,]+), (\S+)")
 _CONVERSION = re.compile(r"= (fpext|fptrunc|sitofp|fptosi) (\S+) (\S+) to (\S+)")
+_CALL = re.compile(rf"= call (\S+) @({CONSTRAINED}\.\S+)\((.*)\) #0")
 
 ROUNDED = ("fptrunc", "sitofp")
 """Conversions that the rounding mode concerns: fpext is exact, fptosi always goes towards zero."""
 
 
-def _declares() -> frozenset[str]:
-    """Of all functions that strict text calls."""
-    rounded, plain = ", metadata, metadata)", ", metadata)"
-    lines = ["declare void @llvm.x86.sse.ldmxcsr(ptr)", "declare void @llvm.x86.sse.stmxcsr(ptr)"]
-    for kind, width in (("float", "f32"), ("double", "f64")):
-        operations = {"fadd": 2, "fsub": 2, "fmul": 2, "fdiv": 2, "sqrt": 1, "fma": 3}
-        for name, operands in operations.items():
-            several = ", ".join([kind] * operands)
-            lines.append(f"declare {kind} @{CONSTRAINED}.{name}.{width}({several}{rounded}")
-        for name in ("fcmp", "fcmps"):
-            lines.append(f"declare i1 @{CONSTRAINED}.{name}.{width}({kind}, {kind}{rounded}")
-        lines.append(f"declare {kind} @{CONSTRAINED}.sitofp.{width}.i64(i64{rounded}")
-        lines.append(f"declare i64 @{CONSTRAINED}.fptosi.i64.{width}({kind}{plain}")
-    lines.append(f"declare double @{CONSTRAINED}.fpext.f64.f32(float{plain}")
-    lines.append(f"declare float @{CONSTRAINED}.fptrunc.f32.f64(double{rounded}")
-    return frozenset([*lines, "attributes #0 = { strictfp }"])
-
-
-DECLARES = _declares()
+HEAD = frozenset(
+    [
+        "declare void @llvm.x86.sse.ldmxcsr(ptr)",
+        "declare void @llvm.x86.sse.stmxcsr(ptr)",
+        "attributes #0 = { strictfp }",
+    ]
+)
+"""What every strict region declares."""
 
 
 def _arithmetic(match: re.Match[str]) -> str:
@@ -82,3 +72,12 @@ def strict(text: str) -> str:
     for said, rewrite in REWRITTEN.items():
         text = said.sub(rewrite, text)
     return text
+
+
+def declares(text: str) -> frozenset[str]:
+    """The functions that strict text calls."""
+    found = set()
+    for kind, name, operands in _CALL.findall(text):
+        types = ", ".join(operand.split()[0] for operand in operands.split(", "))
+        found.add(f"declare {kind} @{name}({types})")
+    return frozenset(found)

@@ -14,7 +14,7 @@ from vnb.cpu.jit.graph import ENDS, Block, Graph, Instruction, Place, budget
 from vnb.cpu.jit.lines import LIKELY, METADATA, Host
 from vnb.cpu.jit.loops import steady
 from vnb.cpu.jit.meaning import meaning
-from vnb.cpu.jit.strict import DECLARES
+from vnb.cpu.jit.strict import HEAD
 from vnb.cpu.state import OFFSETS, SINK, TLB_ENTRIES
 
 MOST_COMPARED = 3
@@ -191,7 +191,7 @@ class Writer(Floats):
         self.prologue()
         self.lines += body
         self.epilogue()
-        declares = "\n".join(sorted(self.declares | (DECLARES if self.strict else set())))
+        declares = "\n".join(sorted(self.declares | (HEAD if self.strict else set())))
         return f"{declares}\n" + "\n".join(self.lines) + "\n" + METADATA
 
     def prologue(self) -> None:
