@@ -33,6 +33,8 @@ DOUBLES = [row for row in FLOAT_ROWS if "d" in types(row) and "s" not in types(r
 SINGLES = [row for row in FLOAT_ROWS if "s" in types(row) and "d" not in types(row)]
 DOUBLES += [BY_NAME["fld"], BY_NAME["fsd"]]
 SINGLES += [BY_NAME["flw"], BY_NAME["fsw"]]
+BRANCHING = [BY_NAME[name] for name in ("beq", "bne", "blt", "bgeu", "xor")]
+"""What makes of float arithmetic a program that stays in regions, as nothing sets fcsr."""
 COMPRESSED = [
     row
     for row in COMPRESSED_ROWS

@@ -21,6 +21,8 @@ MIXES = {
     "compressed": (streams.INTEGER, streams.COMPRESSED),
     "double": (streams.DOUBLES, []),
     "single": (streams.SINGLES, []),
+    "double, branching": ([*streams.DOUBLES, *streams.BRANCHING], []),
+    "single, branching": ([*streams.SINGLES, *streams.BRANCHING], []),
     "float": ([*streams.INTEGER, *FLOAT_ROWS], streams.COMPRESSED),
 }
 FLOAT_ON = 3 << 13
