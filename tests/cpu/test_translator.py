@@ -197,6 +197,43 @@ def test_a_far_call_is_followed_unless_its_jump_is_entered_alone(rng: Random, al
     assert any(i.known for graph in graphs for i in graph.instructions()) is not alone
 
 
+def test_nans_are_the_one_of_risc_v_wherever_their_bits_show(rng: Random) -> None:
+    """Payloads are copied as they are; what arithmetic makes of them has none, at any exit."""
+    code = program(
+        word("fmv.x.d", d=9, a=6),
+        word("add", d=11, a=11, b=9),
+        word("fld", d=1, a=5, i=0),
+        word("fadd.d", d=2, a=1, b=8, m=7),
+        word("fmul.d", d=3, a=2, b=2, m=7),
+        word("fsd", a=5, b=1, i=8),
+        word("fadd.d", d=6, a=6, b=3, m=7),
+        word("beq", a=7, b=0, i=20),
+        word("fsd", a=5, b=3, i=16),
+        word("fsgnj.d", d=4, a=2, b=1),
+        word("fmv.x.d", d=8, a=2),
+        word("fsqrt.d", d=2, a=4, m=7),
+        word("xori", d=7, a=7, i=1),
+        word("jal", d=0, i=-52 & 0x1FFFFF),
+    )
+    entered = 0
+    for _ in range(12):
+        given = streams.stream(rng, streams.INTEGER, [], 4)
+        harts = hart("off", given, code), hart("eager", given, code)
+        for one in harts:
+            one.x[5], one.x[7] = SCRATCH, 1
+            one.state.frm = 0
+        for _ in range(25):
+            for register in (0, 1, 6, 8):
+                nan = 0x7FF << 52 | rng.randrange(2) << 51 | rng.choice((1, 0xFFFFFFFF))
+                value = rng.choice((nan, 0x3FF << 52, 0x7FF << 52)) | rng.randrange(2) << 63
+                for one in harts:
+                    one.f[register] = value
+                    one.memory.write_u64(SCRATCH, one.f[0])
+            agree(rng, *harts, slices=3)
+        entered += harts[1].state.n_region_exits
+    assert entered > 100
+
+
 def test_after_a_reset_regions_are_made_again(rng: Random) -> None:
     given = streams.stream(rng, streams.INTEGER, [], 100)
     code = loop(given)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from vnb.cpu.jit.graph import ACCESSES, WRITE, Block, Instruction
-from vnb.cpu.jit.lines import LIKELY, Lines
+from vnb.cpu.jit.lines import LIKELY
 from vnb.cpu.jit.meaning import meaning
+from vnb.cpu.jit.nans import Nans, shown
 from vnb.cpu.state import OFFSETS, SINK, TLB_ENTRIES
 
 ATOMIC = ("lr", "sc", "amo")
@@ -74,7 +75,7 @@ def kept_names(key: tuple[int, int]) -> tuple[str, str, str]:
     return f"%page{name}", f"%data{name}", f"%room{name}"
 
 
-class Accesses(Lines):
+class Accesses(Nans):
     """Loads, stores and atomics.
 
     A loop keeps, by register, the page that was found last, what to add to addresses in it, and how
@@ -186,6 +187,7 @@ class Accesses(Lines):
             self.write_memory(self.host(i), size, value)
             return
         self.need_float(i)
+        self.settle(shown(i))
         kind, get = ("double", self.register) if size == 8 else ("float", self.single)
         value = get(i.rs2)
         self.emit(f"store {kind} {value}, ptr {self.host(i)}, align 1")

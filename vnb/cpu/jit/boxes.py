@@ -4,30 +4,16 @@ A single that is not boxed reads as a NaN [unpriv 21.2], so every operand has to
 only once: what was looked at, and what single arithmetic or a load gave, is boxed from then on.
 """
 
+from vnb.cpu.jit.flow import Registers, flow
 from vnb.cpu.jit.graph import Block, Graph, Place
-from vnb.cpu.state import F0
-
-FLOATS = frozenset(range(F0, F0 + 32))
 
 
-def boxed(graph: Graph) -> dict[Place, frozenset[int]]:
+def boxed(graph: Graph) -> dict[Place, Registers]:
     """By block, given that a region begins only with what its first block needs boxed."""
-    known = dict.fromkeys(graph.blocks, FLOATS)
-    known[graph.entry] = _needed(graph.blocks[graph.entry])
-    waiting = [graph.entry]
-    seen = set(waiting)
-    while waiting:
-        place = waiting.pop()
-        after = _after(graph.blocks[place], known[place])
-        for following in graph.inside(place):
-            if following not in seen or not known[following] <= after:
-                seen.add(following)
-                known[following] &= after
-                waiting.append(following)
-    return known
+    return flow(graph, _needed(graph.blocks[graph.entry]), _after)
 
 
-def _needed(block: Block) -> frozenset[int]:
+def _needed(block: Block) -> Registers:
     """The registers that a block reads as singles before it writes them."""
     needed: set[int] = set()
     written: set[int] = set()
@@ -38,7 +24,7 @@ def _needed(block: Block) -> frozenset[int]:
     return frozenset(needed)
 
 
-def _after(block: Block, before: frozenset[int]) -> frozenset[int]:
+def _after(block: Block, before: Registers) -> Registers:
     known = set(before)
     for i in block.instructions:
         known.update(i.singles)

@@ -21,8 +21,8 @@ HURRIED = ("-fast-isel", "-disable-lsr", "-disable-cgp", "-enable-misched=false"
 
 MADE_FROM = (
     *objects.MADE_FROM,
-    "jit/access.py", "jit/boxes.py", "jit/code.py", "jit/floats.py", "jit/graph.py",
-    "jit/lines.py", "jit/loops.py", "jit/meaning.py", "jit/strict.py", "jit/text.py",
+    "jit/access.py", "jit/boxes.py", "jit/code.py", "jit/floats.py", "jit/flow.py", "jit/graph.py",
+    "jit/lines.py", "jit/loops.py", "jit/meaning.py", "jit/nans.py", "jit/strict.py", "jit/text.py",
 )  # fmt: skip
 """The sources that decide what becomes of a graph."""
 

@@ -2,23 +2,26 @@
 
 from vnb.cpu.isa import Row
 from vnb.cpu.jit.access import Accesses
-from vnb.cpu.jit.graph import Instruction
+from vnb.cpu.jit.graph import NOT_FAST, Instruction
 from vnb.cpu.jit.lines import LIKELY
 from vnb.cpu.jit.meaning import FLOATS, guard, has_meaning, meaning, ordinary
+from vnb.cpu.jit.nans import is_lazy, shown
 from vnb.cpu.state import SINK
 
 DYNAMIC = 7
-NOT_FAST = 1 << 63
-"""The sign of a slot whose rounding mode the host never has, as source/fetch.py sets it."""
 X86_EXCEPTIONS = 0x3D
 """Bits of MXCSR: all but the one for subnormal operands."""
-CANONICAL_NAN = "0x7FF8000000000000"
 
 
 def computes(i: Instruction) -> bool:
     """Whether the host's float arithmetic can do an instruction."""
     row = i.row
     return row.kind in FLOATS and has_meaning(row) and not (row.is_exact and row.guard == "1")
+
+
+def is_float(i: Instruction) -> bool:
+    """Whether an instruction wants FS to be on [priv 3.1.6.6]."""
+    return i.row.kind in ("fload", "fstore", *FLOATS)
 
 
 def depends_on_frm(i: Instruction) -> bool:
@@ -33,6 +36,7 @@ class Floats(Accesses):
     def float(self, i: Instruction) -> None:
         """The host's arithmetic where that is exact, else the engine's."""
         self.need_float(i)
+        self.settle(shown(i))
         self.need_boxed(i)
         sources, values = self.sources(i), self.operands(i)
         if not self.is_possible(i):
@@ -41,6 +45,8 @@ class Floats(Accesses):
         slow, done = self.new("s"), self.new("f")
         put = self.set_single if i.row.result == "s" else self.set_register
         put(i.rd, self.host_float(i, values, slow))
+        if self.strict and is_lazy(i):
+            self.unsettled.add(i.rd)
         if self.is_sure(i):
             return
         self.emit(f"br label %{done}")
@@ -91,7 +97,7 @@ class Floats(Accesses):
             self.demand(self.fill(guard(row), values), slow)
         result = self.fill(meaning(row), values)
         if self.strict:
-            return self.one_nan(row, result, slow)
+            return result if is_lazy(i) else self.one_nan(row, result, slow)
         if not row.guard:
             self.demand(self.fill(ordinary(row), {"result": result}), slow)
         return result
@@ -104,18 +110,10 @@ class Floats(Accesses):
         if not row.result or (row.guard and not row.guard.startswith("ord")):
             return result
         kind = "float" if row.result == "s" else "double"
-        number = self.value(f"fcmp ord {kind} {result}, {result}")
         if row.kind == "fma":
-            self.demand(number, slow)
+            self.demand(self.value(f"fcmp ord {kind} {result}, {result}"), slow)
             return result
-        good, bad, done = self.new("g"), self.new("n"), self.new("c")
-        self.emit(f"br i1 {number}, label %{good}, label %{bad}, {LIKELY}")
-        self.label(bad)
-        self.emit(f'call void asm sideeffect "", ""()\nbr label %{done}')  # a jump, and no select
-        self.label(good)
-        self.emit(f"br label %{done}")
-        self.label(done)
-        return self.value(f"phi {kind} [ {result}, %{good} ], [ {CANONICAL_NAN}, %{bad} ]")
+        return self.canonical(kind, result)
 
     def soft_float(self, i: Instruction, sources: dict[str, str]) -> None:
         """A call of the engine, which reads the third operand from, and writes to, its state."""

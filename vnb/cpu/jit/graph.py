@@ -7,6 +7,9 @@ from vnb.cpu.csr import NUMBERS
 from vnb.cpu.isa import BY_NAME, ROWS, Row
 from vnb.cpu.state import F0, SINK
 
+NOT_FAST = 1 << 63
+"""The sign of a slot whose rounding mode the host never has, as source/fetch.py sets it."""
+
 READ, WRITE = 1, 2
 ACCESSES = {
     "load": READ, "fload": READ, "lr": READ,

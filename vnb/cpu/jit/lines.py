@@ -30,8 +30,10 @@ class Lines:
 
     Within a block, `left` is the budget that it began with and `done` counts instructions before
     the one being written. A register is read from its variable once in a block. `singles` are the
-    numbers in registers that hold some, and `boxed` the registers that surely hold boxed singles.
-    `nearest`: whether anything in the block depends on frm.
+    numbers in registers that hold some, `boxed` the registers that surely hold boxed singles, and
+    `unsettled` those that may hold another NaN than the canonical one.
+    `float_word`: the word of machine state without which floats of the block are not done, and
+    `assured` those without which the region is not entered.
     """
 
     def __init__(self, host: Host, strict: bool) -> None:
@@ -42,6 +44,7 @@ class Lines:
         self.count = 0
         self.used: dict[int, None] = {}
         self.changed: dict[int, None] = {}
+        self.assured: set[str] = set()
         self.begin_block()
 
     def begin_block(self) -> None:
@@ -49,11 +52,12 @@ class Lines:
         self.read: dict[int, str] = {}
         self.singles: dict[int, str] = {}
         self.boxed: set[int] = set()
+        self.unsettled: set[int] = set()
         self.flags: dict[str, str] = {}
         self.left = self.after = ""
         self.done = 0
         self.float_seen = False
-        self.nearest = False
+        self.float_word = "float_on"
 
     # names ------------------------------------------------------------------------------------
 
@@ -98,6 +102,7 @@ class Lines:
         self.read[register] = value
         self.singles.pop(register, None)
         self.boxed.discard(register)
+        self.unsettled.discard(register)
         self.emit(f"store {self.kind(register)} {value}, ptr %r{register}")
 
     def single(self, register: int) -> str:
@@ -177,11 +182,7 @@ class Lines:
         self.label(label)
 
     def need_float(self, i: Instruction) -> None:
-        """Once a block: FS is dirty and frm legal, or the engine sees to it.
-
-        Strict arithmetic wants frm to be RNE: else the block is the interpreter's from here on.
-        """
-        if not self.float_seen:
+        """Once a block: FS is dirty and frm as it should be, or the engine sees to it."""
+        if not self.float_seen and not self.assured & {self.float_word, "float_nearest"}:
             self.float_seen = True
-            word = "float_nearest" if self.nearest else "float_on"
-            self.demand(self.value(f"icmp ne i64 {self.word(word)}, 0"), self.way_out(i))
+            self.demand(self.value(f"icmp ne i64 {self.word(self.float_word)}, 0"), self.way_out(i))

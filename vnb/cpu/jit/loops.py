@@ -19,6 +19,11 @@ def steady(graph: Graph) -> dict[Place, frozenset[int]]:
     return {place: found[place] for place in graph.blocks if place in found}
 
 
+def innermost(graph: Graph, place: Place) -> list[Place]:
+    """The blocks of the innermost loop around a block; none if it is in no loop."""
+    return next((loop for loop in reversed(_loops(graph)) if place in loop), [])
+
+
 def has_loop(graph: Graph) -> bool:
     """Whether any block of a region may run again."""
     return bool(_loops(graph))

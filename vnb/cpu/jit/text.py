@@ -9,11 +9,12 @@ engine has to do leaves everything as it was before that instruction.
 
 from vnb.cpu.jit.access import groups, kept_names
 from vnb.cpu.jit.boxes import boxed
-from vnb.cpu.jit.floats import Floats, computes, depends_on_frm
+from vnb.cpu.jit.floats import Floats, computes, depends_on_frm, is_float
 from vnb.cpu.jit.graph import ENDS, Block, Graph, Instruction, Place, budget
 from vnb.cpu.jit.lines import LIKELY, METADATA, Host
-from vnb.cpu.jit.loops import steady
+from vnb.cpu.jit.loops import innermost, steady
 from vnb.cpu.jit.meaning import meaning
+from vnb.cpu.jit.nans import unsettled
 from vnb.cpu.jit.strict import HEAD
 from vnb.cpu.state import OFFSETS, SINK, TLB_ENTRIES
 
@@ -32,10 +33,19 @@ class Writer(Floats):
         self.pages = graph.pages()
         self.steady_in = steady(graph)
         self.boxed_in = boxed(graph)
+        self.unsettled_in = unsettled(graph) if self.strict else {}
+        around = innermost(graph, graph.entry) or [graph.entry]
+        blocks = [graph.blocks[place] for place in around]
+        self.assured = {self.float_word_of(b) for b in blocks if any(map(is_float, b.instructions))}
         self.groups_of = {
             p: groups(block, graph.lessons.apart) for p, block in graph.blocks.items()
         }
         self.kept = self.sizes_kept()
+
+    def float_word_of(self, block: Block) -> str:
+        """What must hold for the floats of a block: strict arithmetic wants frm to be RNE."""
+        nearest = self.strict and any(map(depends_on_frm, block.instructions))
+        return "float_nearest" if nearest else "float_on"
 
     def sizes_kept(self) -> dict[tuple[int, int], int]:
         """The size of the largest group by its key, of those that keep their page."""
@@ -55,6 +65,7 @@ class Writer(Floats):
             return
         if target[0] >> 12 != at >> 12:
             self.cross(target)
+        self.settle_aside(but=self.unsettled_in.get(target, ()))
         self.emit(f"br label %{self.labels[target]}")
 
     def cross(self, target: Place) -> None:
@@ -87,6 +98,7 @@ class Writer(Floats):
         self.begin_block()
         self.label(self.labels[place])
         self.left = self.value("load i64, ptr %left")
+        self.unsettled = set(self.unsettled_in.get(place, ()))
         if place in self.needs:
             enough = self.value(f"icmp uge i64 {self.left}, {self.needs[place]}")
             self.demand(enough, self.way_out(block.instructions[0]))
@@ -94,7 +106,7 @@ class Writer(Floats):
         self.emit(f"store i64 {self.after}, ptr %left")
         self.groups, self.found = self.groups_of[place], {}
         self.boxed = set(self.boxed_in[place])
-        self.nearest = self.strict and any(map(depends_on_frm, block.instructions))
+        self.float_word = self.float_word_of(block)
         self.steady = self.steady_in.get(place, frozenset())
         for i in block.instructions:
             if i.row.kind in ENDS:
@@ -219,6 +231,10 @@ class Writer(Floats):
             self.emit("call void @llvm.x86.sse.ldmxcsr(ptr %mxcsr) #0")
         for register in sorted(self.boxed_in[self.graph.entry]):
             self.demand(self.is_boxed(register), "refused")
+        for register in sorted(self.unsettled_in.get(self.graph.entry, ())):
+            self.demand(self.is_settled(register), "refused")
+        for word in sorted(self.assured):
+            self.demand(self.value(f"icmp ne i64 {self.word(word)}, 0"), "refused")
         self.emit(f"br label %{self.labels[self.graph.entry]}")
 
     def epilogue(self) -> None:

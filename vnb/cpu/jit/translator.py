@@ -47,7 +47,7 @@ SERVES_BETWEEN = 64
 MOST_TRIES = 4
 """Of one place: where there was little to translate, more may have run since."""
 
-RETIRED_TO_REFINE = 64 << 20
+RETIRED_TO_REFINE = 32 << 20
 """Instructions after which a region is worth the time that LLVM takes to do it thoroughly."""
 THOROUGHLY = partial(make, thorough=True)
 
