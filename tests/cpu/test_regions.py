@@ -108,6 +108,21 @@ def test_the_cache_of_regions_keeps_the_newest(cache: Path) -> None:
     assert (cache / "engine").exists()
 
 
+def test_what_sources_no_longer_make_gives_way_to_what_they_make(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "FEW_BYTES", 2500)
+    for version in ("old", "older", "new"):
+        assert objects.remember(f"engine-{version}", lambda: bytes(1000)) == bytes(1000)
+        objects.put("other", b"")
+    assert sorted(place.name for place in cache.glob("*")) == [
+        "engine-new",
+        "engine-older",
+        "other",
+    ]
+    assert objects.remember("engine-new", lambda: b"another") == bytes(1000)
+
+
 def test_a_translator_that_fails_leaves_the_guest_to_the_interpreter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -272,6 +287,7 @@ def test_the_hottest_regions_are_made_once_more_thoroughly(
     assert made(hart).retired[1] > 1 << 19
     interpreted.run(hart.instret)
     assert list(hart.x) == list(interpreted.x) and list(hart.f) == list(interpreted.f)
+    assert "1 thorough" in repr(made(hart))
     assert hart.translator.regions[1].assembly() != hart.translator.regions[0].assembly()
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,8 @@ MADE_FROM = (
 """The sources that decide what the object code is."""
 
 DIGEST = 32
+FEW_BYTES = 4 << 20
+"""Of engines and their like: enough for some versions, Pythons and hosts side by side."""
 
 
 def folder() -> Path:
@@ -47,6 +50,18 @@ def get(name: str) -> bytes | None:
         return None
     digest, content = stored[:DIGEST], stored[DIGEST:]
     return content if hashlib.sha256(content).digest() == digest else None
+
+
+def remember(name: str, make: Callable[[], bytes]) -> bytes:
+    """What is kept under a name, else what `make` makes, which is kept from now on.
+
+    Of what has names that begin alike, up to the first dash, the newest FEW_BYTES stay.
+    """
+    if (known := get(name)) is not None:
+        return known
+    content = put(name, make())
+    trim(name.partition("-")[0] + "-", FEW_BYTES)
+    return content
 
 
 def trim(prefix: str, most: int) -> None:

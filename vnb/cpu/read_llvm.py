@@ -63,8 +63,8 @@ def compile_engine() -> bytes:
 
 def load() -> Callable[[int], int]:
     """The engine's run(S), compiled or from the cache. It releases the GIL while it runs."""
-    key = objects.key("engine", llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
-    code = objects.get(key) or objects.put(key, compile_engine())
+    host = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    code = objects.remember(f"engine-{objects.key(*host)}", compile_engine)
     machine = target_machine()
     linker = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     linker.add_object_file(llvm.ObjectFileRef.from_data(code))

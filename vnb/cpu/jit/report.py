@@ -147,6 +147,11 @@ class Report:
         return sum(region.code.cached for region in self.regions)
 
     @property
+    def thorough(self) -> int:
+        """Regions that were so hot that LLVM took its time over them."""
+        return sum(region.made.thorough for region in self.regions)
+
+    @property
     def share(self) -> float:
         """Of the hart's instructions, those that regions retired, not blocks or the interpreter."""
         return (sum(self.retired) + self.forgotten) / self.total if self.total else 0.0
@@ -161,7 +166,8 @@ class Report:
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         regions = counted(len(self.regions), "region")
-        yield "translated", f"{regions} ({self.cached} from the cache), {self.bytes >> 10} KiB"
+        origins = f"{self.cached} from the cache, {self.thorough} thorough"
+        yield "translated", f"{regions} ({origins}), {self.bytes >> 10} KiB"
         yield "took", f"{self.seconds:.2f} s"
         yield "joined", counted(self.blocks, "block")
         yield "retired", f"{self.share:.0%} of {counted(self.total, 'instruction')}"

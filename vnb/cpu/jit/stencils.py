@@ -395,7 +395,7 @@ def table() -> bytes | None:
         return None
     features = llvm.get_host_cpu_features().flatten()
     key = PREFIX + objects.key(llvm.get_host_cpu_name(), features, made_from=MADE_FROM)
-    return objects.get(key) or objects.put(key, _laid_out(_compiled()))
+    return objects.remember(key, lambda: _laid_out(_compiled()))
 
 
 def _laid_out(pieces: dict[str, Piece]) -> bytes:
