@@ -1,5 +1,6 @@
 """The memory accesses of a region: through the soft TLB, by the engine where that misses."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from vnb.cpu.jit.graph import ACCESSES, WRITE, Block, Instruction
@@ -105,23 +106,40 @@ class Accesses(Nans):
         return self.value(f"getelementptr i8, ptr {self.found[group]}, i64 {distance}")
 
     def find(self, i: Instruction, group: Group, first: str) -> str:
-        keeps = group.base in self.steady
-        hit, data = self.recall(group, first) if keeps else self.look_up(group, first)
-        known, miss, found, same = (self.new(hint) for hint in "kmhg")
-        self.emit(f"br i1 {hit}, label %{same}, label %{miss}, {LIKELY}")
-        self.label(miss)
-        slow = self.miss(i, group, first)
-        if keeps:
-            self.keep(group, first, slow)
-        self.emit(f"br label %{found}")
-        self.label(found)
-        self.emit(f"br label %{known}")
-        self.label(same)
-        address = self.value(f"add i64 {first}, {data}")
-        self.emit(f"br label %{known}")
-        self.label(known)
-        address = self.value(f"phi i64 [ {slow}, %{found} ], [ {address}, %{same} ]")
+        """The page that the loop keeps, else the one in the TLB, else what the engine finds."""
+
+        def engine() -> str:
+            return self.miss(i, group, first)
+
+        def tlb() -> str:
+            return self.near(self.look_up(group, first), first, otherwise=engine)
+
+        def another() -> str:
+            host = tlb()
+            self.keep(group, first, host)
+            return host
+
+        if group.base in self.steady:
+            address = self.near(self.recall(group, first), first, otherwise=another)
+        else:
+            address = tlb()
         return self.value(f"inttoptr i64 {address} to ptr")
+
+    def near(self, looked: tuple[str, str], first: str, otherwise: Callable[[], str]) -> str:
+        """`first` on the host: by what to add to it if it is known, or some other way."""
+        known, data = looked
+        yes, no, came, done = (self.new(hint) for hint in "gmhk")
+        self.emit(f"br i1 {known}, label %{yes}, label %{no}, {LIKELY}")
+        self.label(no)
+        other = otherwise()
+        self.emit(f"br label %{came}")
+        self.label(came)
+        self.emit(f"br label %{done}")
+        self.label(yes)
+        address = self.value(f"add i64 {first}, {data}")
+        self.emit(f"br label %{done}")
+        self.label(done)
+        return self.value(f"phi i64 [ {other}, %{came} ], [ {address}, %{yes} ]")
 
     def look_up(self, group: Group, first: str) -> tuple[str, str]:
         """Whether the TLB knows the page that a group lies in; what to add to addresses then.

@@ -151,9 +151,9 @@ class Translator:
 
     def _judge(self) -> None:
         """Give up the regions that are left so soon that blocks would be faster."""
-        for number in range(len(self.regions)):
+        for number, retired in enumerate(self.retired()):
             left = self._records[(number * REGION_RECORD + REGION_EXITS) >> 3]
-            soon = self.retired(number) < left * FEWEST_RETIRED
+            soon = retired < left * FEWEST_RETIRED
             if left >= EXITS_TO_JUDGE and soon and number not in self._given_up:
                 self._give_up(number)
 
@@ -168,17 +168,20 @@ class Translator:
 
     def _close(self, number: int) -> None:
         """Have the interpreter enter a region no longer."""
-        page, index = self._entries[number]
-        at = number * REGION_RECORD
-        if self.decoded.word(page, index) == self._slot(at):
-            self.decoded.set_word(page, index, self._records[(at >> 3) + 1])
+        if self._is_entered(number):
+            hidden = self._records[(number * REGION_RECORD >> 3) + 1]
+            self.decoded.set_word(*self._entries[number], hidden)
+
+    def _is_entered(self, number: int) -> bool:
+        """Whether its slot is still a region's, and not another's."""
+        return self.decoded.word(*self._entries[number]) == self._slot(number * REGION_RECORD)
 
     def restart(self) -> None:
         """Forget every region and the code of all of them; what is hot will come again."""
         for number in range(len(self.regions)):
             self._close(number)
         self.restarts += bool(self.regions)
-        self.forgotten += sum(map(self.retired, range(len(self.regions))))
+        self.forgotten += sum(self.retired())
         self.regions, self._entries = [], []
         self._linker = None
         self._exits.clear()
@@ -251,16 +254,17 @@ class Translator:
 
     def _refine(self) -> None:
         """Have LLVM take its time over the code of the region that retired most."""
-        rough = {
-            self.retired(number): number
-            for number, (page, index) in enumerate(self._entries)
-            if number not in self._refined
-            and self.decoded.word(page, index) == self._slot(number * REGION_RECORD)
-        }
-        if self._linker is None or max(rough, default=0) < RETIRED_TO_REFINE:
+        rough = [
+            (retired, number)
+            for number, retired in enumerate(self.retired())
+            if retired >= RETIRED_TO_REFINE and number not in self._refined
+        ]
+        if self._linker is None or not rough:
             return
-        number = rough[max(rough)]
+        _, number = max(rough)
         self._refined.add(number)
+        if not self._is_entered(number):
+            return
         region = self.regions[number]
         if self.background:
             self._later(refine, region, self._linker, THOROUGHLY)
@@ -338,15 +342,16 @@ class Translator:
 
     # what notebooks look at ---------------------------------------------------------------------
 
-    def retired(self, number: int) -> int:
-        """Instructions that a region retired."""
-        return self._records[(number * REGION_RECORD + REGION_COUNT) >> 3]
+    def retired(self) -> list[int]:
+        """Instructions that each region retired."""
+        words = REGION_RECORD >> 3
+        return self._records[REGION_COUNT >> 3 : len(self.regions) * words : words].tolist()
 
     def report(self) -> Report:
         """What was translated so far, and what came of it."""
         return Report(
             regions=tuple(self.regions),
-            retired=tuple(map(self.retired, range(len(self.regions)))),
+            retired=tuple(self.retired()),
             forgotten=self.forgotten,
             total=self.state.horizon - self.state.left,
             blocks=self.state.n_blocks,
