@@ -340,6 +340,16 @@ def test_a_region_that_is_left_too_soon_is_given_up(monkeypatch: pytest.MonkeyPa
     assert (list(hart.x), hart.pc) == (list(plain.x), plain.pc)
 
 
+def test_a_region_that_can_do_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    single = word("fadd.s", d=3, a=1, b=2, m=7)
+    hart = choosy(monkeypatch, program(single, single, word("jal", d=0, i=-8 & 0x1FFFFF)))
+    hart.f[1] = 0x3F80_0000  # not boxed
+    hart.run(3_000_000)
+    assert hart.translator is not None
+    assert hart.translator.regions and hart.translator.retired() == [0]
+    assert not hart.translator._is_entered(0)
+
+
 def test_a_region_that_loops_long_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     hart = choosy(monkeypatch, LOOP)
     for _ in range(20):

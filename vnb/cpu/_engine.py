@@ -2352,7 +2352,9 @@ def single_step(S, record, pc, left):
     """The instruction that a region's slot hides, on the scratch page: what turns pc into its slot.
 
     For a region that could not do a single block: its budget ran out, or its first access missed.
+    That counts as a visit, so one that can never do anything is given up, too.
     """
+    st64(record + REGION_EXITS, ld64(record + REGION_EXITS) + 1)
     S.region_refused |= ltu(left, REGION_LIMIT)
     return alone(S, ld64(record + 8), pc)
 

@@ -42,7 +42,7 @@ EXITS_TO_JUDGE = 150_000
 """How often a region has been left before it is judged: by then it has had its chance to learn."""
 FEWEST_RETIRED = 50
 """Instructions that it should retire each time, or else blocks are faster."""
-SERVES_BETWEEN = 64
+SERVES_BETWEEN = 8
 """Turns of the translator from one judgement to the next."""
 MOST_TRIES = 4
 """Of one place: where there was little to translate, more may have run since."""
@@ -151,10 +151,10 @@ class Translator:
 
     def _judge(self) -> None:
         """Give up the regions that are left so soon that blocks would be faster."""
-        for number, retired in enumerate(self.retired()):
-            left = self._records[(number * REGION_RECORD + REGION_EXITS) >> 3]
-            soon = retired < left * FEWEST_RETIRED
-            if left >= EXITS_TO_JUDGE and soon and number not in self._given_up:
+        counts = zip(self._counts(REGION_EXITS), self.retired(), strict=True)
+        for number, (left, retired) in enumerate(counts):
+            soon = left >= EXITS_TO_JUDGE and retired < left * FEWEST_RETIRED
+            if soon and number not in self._given_up:
                 self._give_up(number)
 
     def _give_up(self, number: int) -> None:
@@ -344,8 +344,12 @@ class Translator:
 
     def retired(self) -> list[int]:
         """Instructions that each region retired."""
+        return self._counts(REGION_COUNT)
+
+    def _counts(self, at: int) -> list[int]:
+        """A word of each region's record."""
         words = REGION_RECORD >> 3
-        return self._records[REGION_COUNT >> 3 : len(self.regions) * words : words].tolist()
+        return self._records[at >> 3 : len(self.regions) * words : words].tolist()
 
     def report(self) -> Report:
         """What was translated so far, and what came of it."""
