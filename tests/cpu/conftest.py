@@ -6,10 +6,17 @@ from pathlib import Path
 import pytest
 
 from vnb.cpu.hart import Hart
-from vnb.cpu.jit import code, region, workshop
+from vnb.cpu.jit import code, region, translator, workshop
 from vnb.cpu.jit.lines import Host
 from vnb.cpu.jit.workshop import Workshop
 from vnb.memory import Memory
+
+
+@pytest.fixture(params=["quick", "thorough"])
+def thoroughness(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much LLVM does about the code of regions."""
+    if request.param == "thorough":
+        monkeypatch.setattr(translator, "make", translator.THOROUGHLY)
 
 
 @pytest.fixture
