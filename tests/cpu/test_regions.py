@@ -32,6 +32,9 @@ LOOP = program(
 )
 
 
+JUMP = word("jalr", d=0, a=10, i=0)
+
+
 def looping(jit: str = "eager") -> Hart:
     hart = Hart(Memory(1 << 16), jit=jit, clock="virtual")  # type: ignore[arg-type]
     hart.memory.write(RAM, LOOP)
@@ -268,6 +271,21 @@ def test_only_who_adds_to_the_cache_trims_it(cache: Path, monkeypatch: pytest.Mo
     other = looping("auto")
     other.memory.write(RAM, program(word("addi", d=5, a=5, i=2)) + LOOP[4:])
     assert settled(other).regions and "page-" in trimmed
+
+
+def test_what_a_region_holds_gets_no_region_of_its_own(cache: Path) -> None:
+    """Two places that jump to one another by a register: a stretch may end at either."""
+    hart = looping("auto")
+    there = [word("addi", d=5, a=5, i=1)] * 20 + [word("xor", d=10, a=10, b=11), JUMP]
+    hart.memory.write(RAM, program(*there))
+    hart.memory.write(RAM + 0x100, program(*there))
+    hart.x[10], hart.x[11] = RAM, 0x100
+    first = settled(hart).regions
+    for _ in range(200):
+        hart.run(1 << 16)
+        translator._background().submit(int).result(timeout=60)
+    assert len(first) == 1 and made(hart).regions == first
+    assert made(hart).share > 0.5
 
 
 @pytest.mark.parametrize("jit", ["eager", "auto"])

@@ -52,7 +52,7 @@ sample_count    samples taken since the translator looked
 sample_limit    samples after which run() leaves for the translator; 0: none are taken
 sample_at       instret when the next sample is due, and the latest for the next event
 looks           how often a sample was due
-region_refused  1: a region would have run had the stretch been longer
+region_refused  1: a region would have run, or run on, had the stretch been longer
 block_refused   likewise a block
 regions         host address of the records of regions
 region_address  host address of the function, for regions to call

@@ -163,12 +163,15 @@ class Lines:
         self.emit(f"store i64 {left}, ptr %left")
         self.emit("br label %leave")
 
-    def way_out(self, i: Instruction) -> str:
-        """The label of cold code that leaves before an instruction."""
+    def way_out(self, i: Instruction, starved: bool = False) -> str:
+        """The label of cold code that leaves before an instruction; `starved`: it lacks budget."""
         label = self.new("x")
         done = self.done
         lines, self.lines = self.lines, []
         self.label(label)
+        if starved:
+            place = self.value(f"getelementptr i8, ptr %S, i64 {OFFSETS['region_refused']}")
+            self.emit(f"store i64 1, ptr {place}")
         left = self.value(f"sub i64 {self.left}, {done}")
         self.leave(self.address(i.at), left)
         self.cold += self.lines

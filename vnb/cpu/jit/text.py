@@ -101,7 +101,7 @@ class Writer(Floats):
         self.unsettled = set(self.unsettled_in.get(place, ()))
         if place in self.needs:
             enough = self.value(f"icmp uge i64 {self.left}, {self.needs[place]}")
-            self.demand(enough, self.way_out(block.instructions[0]))
+            self.demand(enough, self.way_out(block.instructions[0], starved=True))
         self.after = self.value(f"sub i64 {self.left}, {count}")
         self.emit(f"store i64 {self.after}, ptr %left")
         self.groups, self.found = self.groups_of[place], {}

@@ -112,7 +112,6 @@ class Translator:
             self._collect()
         if self.failed:
             return
-        self._recall()
         count = self.state.words[SAMPLE_COUNT]
         samples = self._samples[: 2 * count].tolist()
         self.state.words[SAMPLE_COUNT] = 0
@@ -125,6 +124,7 @@ class Translator:
             self.heat[place >> CHUNK] += 1
             if self.heat[place >> CHUNK] >= self.pace.hot:
                 self._hot[place >> CHUNK] = pc, place
+        self._recall()  # behind the samples, which it may explain
         self._served += 1
         if self.pace.choosy and self._served % SERVES_BETWEEN == 0:
             self._judge()
@@ -325,10 +325,21 @@ class Translator:
         decoded.set_word(first, entry, self._slot(at))
         decoded.set_word(first, JOINED, 0)  # blocks that lead past the entry are made anew
         layout.settle()
+        self._cool(region)
         if region.made.thorough:
             self._refined.add(len(self.regions))
         self.regions.append(region)
         self._entries.append((first, entry))
+
+    def _cool(self, region: Region) -> None:
+        """What a region holds was hot because there was no region."""
+        for at, raw in region.outline.guest:
+            number = region.layout.number(at >> 12)
+            assert number is not None
+            first = self.decoded.base(number) + (at & 0xFFF) * 4
+            for chunk in range(first >> CHUNK, (first + len(raw) * 4 >> CHUNK) + 1):
+                self.heat.pop(chunk, None)
+                self._hot.pop(chunk, None)
 
     def _is_true(self, region: Region) -> bool:
         """Whether a region does what the guest's code now says."""
