@@ -31,7 +31,7 @@ def slots() -> Layout:
 
 
 def test_what_ran_and_nothing_leads_to_is_unexplained(slots: Layout) -> None:
-    assert unexplained(slots.slot, FIRST + 4) == [SECOND, 0]
+    assert unexplained(slots.slot, [FIRST + 4]) == [SECOND, 0]
 
 
 def test_indirect_jumps_go_to_what_is_unexplained_until_more_is_known(slots: Layout) -> None:

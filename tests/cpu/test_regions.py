@@ -11,7 +11,7 @@ from vnb.cpu import objects
 from vnb.cpu.csr import NUMBERS
 from vnb.cpu.hart import Hart
 from vnb.cpu.isa import ROWS
-from vnb.cpu.jit import code, kept, translator
+from vnb.cpu.jit import translator
 from vnb.cpu.jit.arena import Arena
 from vnb.cpu.jit.code import Made, make
 from vnb.cpu.jit.graph import UNTRANSLATED, Graph, Lessons, budget
@@ -265,8 +265,7 @@ def test_only_who_adds_to_the_cache_trims_it(cache: Path, monkeypatch: pytest.Mo
     settled(looping("auto"))
     trimmed: list[str] = []
     monkeypatch.setattr(objects, "trim", lambda prefix, most: trimmed.append(prefix))
-    for trim in (code._trim, kept._trim):
-        trim.cache_clear()
+    objects.trim_once.cache_clear()
     assert settled(looping("auto")).cached and not trimmed
     other = looping("auto")
     other.memory.write(RAM, program(word("addi", d=5, a=5, i=2)) + LOOP[4:])

@@ -81,6 +81,12 @@ def trim(prefix: str, most: int) -> None:
         total -= size
 
 
+@cache
+def trim_once(prefix: str, most: int) -> None:
+    """The same, once in a process: for who is about to add something, as it looks at every file."""
+    trim(prefix, most)
+
+
 def put(name: str, content: bytes) -> bytes:
     """Keep `content` for later processes, whole or not at all; a full disk is no error here."""
     place = folder() / name

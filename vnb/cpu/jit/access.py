@@ -11,7 +11,6 @@ from vnb.cpu.state import OFFSETS, SINK, TLB_ENTRIES
 
 ATOMIC = ("lr", "sc", "amo")
 """Kinds whose address is a register as it is."""
-BOX = 0xFFFFFFFF00000000
 
 WIDTHS = {"8": 1, "16": 2, "32": 4, "64": 8}
 

@@ -131,18 +131,12 @@ def remembered(graph: Graph, thorough: bool = False) -> Made | None:
     return None if known is None else Made(name, known, cached=True, thorough=thorough)
 
 
-@cache
-def _trim() -> None:
-    """Once in a process, and only in one that adds something: it looks at every file."""
-    objects.trim(PREFIX, CACHED_BYTES)
-
-
 def make(graph: Graph, thorough: bool = False) -> Made:
     """The object code of a region, from the cache on disk or compiled now."""
     if (known := remembered(graph, thorough)) is not None:
         return known
     name, text = _name(graph, thorough), Writer(graph, host()).write()
-    _trim()
+    objects.trim_once(PREFIX, CACHED_BYTES)
     with _LLVM:
         optimised = _optimised(text, symbol(name), thorough)
         content = bytes(_machine(thorough).emit_object(optimised))

@@ -160,30 +160,37 @@ def form(
     graph = _form(slots, entry, is_entry, lessons)
     if graph is None or lessons.targets:
         return graph
-    guesses: dict[int, None] = {}
-    for jump in graph.instructions():
-        if jump.is_indirect and not jump.is_return and jump.rd not in LINKS:
-            guesses |= dict.fromkeys(unexplained(slots, jump.at))
+    jumps = [i for i in graph.instructions() if i.is_indirect and not i.is_return]
+    guesses = unexplained(slots, [jump.at for jump in jumps if jump.rd not in LINKS])
     if not guesses:
         return graph
     return _form(slots, entry, is_entry, replace(lessons, targets=tuple(guesses)))
 
 
-def unexplained(slots: Slots, near: int) -> list[int]:
-    """Offsets in the page of `near`, the nearest first, of what has run there for no reason known.
+def unexplained(slots: Slots, jumps: list[int]) -> list[int]:
+    """What has run for no reason known in the pages of these offsets, the nearest of each first."""
+    ran = {page: _unreached(slots, page) for page in {at & ~0xFFF for at in jumps}}
+    found: dict[int, None] = {}
+    for jump in jumps:
+        nearest = sorted(ran[jump & ~0xFFF], key=lambda at: abs(at - jump))
+        found |= dict.fromkeys(nearest[:MOST_GUESSED])
+    return list(found)
 
-    No instruction before it goes on there, and no branch and no jump of the page: an indirect jump
-    came there, or one of another page.
+
+def _unreached(slots: Slots, page: int) -> set[int]:
+    """Offsets in a page of what has run there though no instruction before it goes on there.
+
+    No branch and no jump of the page does either: an indirect jump came there, or another page's.
     """
     rows = rows_by_operation()
-    ran: list[int] = []
+    ran: set[int] = set()
     explained: set[int] = set()
     before: Instruction | None = None
-    for at in range(near & ~0xFFF, (near & ~0xFFF) + 0x1000, 2):
+    for at in range(page, page + 0x1000, 2):
         slot = slots(at)
         if not slot >> 32 & 7:  # nothing ran, or an instruction that ends in the next page
             continue
-        ran.append(at)
+        ran.add(at)
         row = rows.get(slot & 255)
         if row is None:  # what regions do not have goes on behind itself
             explained.add(at + (slot >> 32 & 7))
@@ -196,7 +203,7 @@ def unexplained(slots: Slots, near: int) -> list[int]:
             explained.add(instruction.target)
         if row.kind != "jump" or instruction.rd in LINKS:
             explained.add(instruction.after)
-    return sorted(set(ran) - explained, key=lambda at: abs(at - near))[:MOST_GUESSED]
+    return ran - explained
 
 
 def _form(

@@ -61,7 +61,7 @@ def kept_of(digest: bytes) -> dict[int, Kept]:
 
 def keep(region: Region, digests: Digests) -> None:
     """Keep a region, in the place of an earlier one that began where it does."""
-    _trim()
+    objects.trim_once(PREFIX, KEPT_BYTES)
     known = kept_of(digests[0])
     known.pop(region.outline.entry, None)
     known[region.outline.entry] = Kept(
@@ -70,12 +70,6 @@ def keep(region: Region, digests: Digests) -> None:
     while len(known) > MOST_OF_A_PAGE:
         known.pop(next(iter(known)))
     objects.put(name(digests[0]), pickle.dumps(known))
-
-
-@cache
-def _trim() -> None:
-    """Once in a process, and only in one that adds something: it looks at every file."""
-    objects.trim(PREFIX, KEPT_BYTES)
 
 
 def discard(region: Region, digests: Digests) -> None:
@@ -92,7 +86,9 @@ class Sightings:
         self.decoded = decoded
         self.names: set[str] = set()
         with suppress(FileNotFoundError):
-            self.names |= {name for name in os.listdir(objects.folder()) if _prefix() in name}
+            self.names |= {
+                name for name in os.listdir(objects.folder()) if name.startswith(_prefix())
+            }
         self.forget()
 
     def forget(self) -> None:

@@ -13,6 +13,7 @@ from llvmlite import ir
 from vnb.cpu import dialect, lower_llvm
 from vnb.cpu.emit import EMIT, F32, F64, I1, I32, I64, OPERATORS, Value, const, single
 from vnb.cpu.isa import ROWS, Row
+from vnb.cpu.words import BOX
 
 WORDS_OF_ROWS = Path(dialect.__file__).parent / "source" / "integer.py"
 """Where the functions are that rows speak of beside the words."""
@@ -44,9 +45,6 @@ class Template:
             name = result[1:]
             result = values[name] if name in self.operands else f"%{unique}{name}"
         return "".join(pieces), result
-
-
-BOX = 0xFFFFFFFF00000000
 
 
 class _Builder(ir.IRBuilder):  # type: ignore[misc]  # llvmlite is untyped

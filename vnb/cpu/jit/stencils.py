@@ -17,7 +17,7 @@ import llvmlite.binding as llvm
 
 from vnb.cpu import objects
 from vnb.cpu.isa import ROWS, Row
-from vnb.cpu.jit.access import BOX, width
+from vnb.cpu.jit.access import width
 from vnb.cpu.jit.graph import ACCESSES, READ, WRITE
 from vnb.cpu.jit.meaning import FLOATS, Template, guard, has_meaning, meaning, ordinary
 from vnb.cpu.lower_llvm import CARRIED
@@ -37,6 +37,7 @@ from vnb.cpu.state import (
     STENCIL_LEAVE,
     TLB_ENTRIES,
 )
+from vnb.cpu.words import BOX
 
 HANDLER = f"{calling_convention()} {{i64, i64}}"
 PARAMETERS = ", ".join(f"{'ptr' if name == 'S' else 'i64'} %{name}" for name in CARRIED)
